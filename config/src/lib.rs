@@ -1,1 +1,42 @@
-//! weir-config.
+//! The configuration of weir: text to truth. Whoever holds a `Config` from here holds a valid one.
+//!
+//! Pure: no sockets, no clock, no threads; `file` alone touches the disk. It does not read the process's environment either:
+//! the caller passes a function. A text passes through these files, in this order:
+//!
+//! `tree` (YAML to nodes that know their place) → `interpolate` (`${VAR}`) → `decode` (nodes to structs, every misfit reported)
+//! → bounds (garde, beside each field) → `check` (what no single field can know) → `Config`, or a `Report` of all problems at once.
+
+mod config;
+mod listen;
+mod backend;
+mod endpoint;
+mod route;
+mod dialect;
+mod starts;
+mod telemetry;
+mod units;
+mod embedded;
+mod check;
+mod flags;
+mod read;
+mod report;
+mod schema;
+mod show;
+mod file;
+
+pub use backend::{Backend, Pool, Timeouts};
+pub use config::Config;
+pub use dialect::{Action, Dialect, Plane, RequestRule, Source, When};
+pub use embedded::embedded_dialects;
+pub use endpoint::{Endpoint, EndpointError};
+pub use file::{LoadError, load};
+pub use flags::{BackendFlag, BackendFlagError};
+pub use listen::{Admin, Drain, Forward, ForwardedPolicy, ListenLimits, Listener};
+pub use read::parse;
+pub use report::{Problem, Report};
+pub use route::{HeaderMatch, Route};
+pub use schema::schema;
+pub use show::show;
+pub use starts::{Absent, HeaderRule, HeaderTest, Otherwise, Starts, StatusOutcome, StatusRule, TimeUnit};
+pub use telemetry::{Identify, Log, LogFormat, Telemetry};
+pub use units::{Bytes, UnitError, duration_text, parse_duration};

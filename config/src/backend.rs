@@ -1,0 +1,108 @@
+//! A model server behind weir: where it is, which dialect it speaks, how long to wait for it, how connections to it are kept.
+
+use std::time::Duration;
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::dialect::RequestRule;
+use crate::endpoint::Endpoint;
+use crate::starts::Starts;
+use crate::units::{DurationText, duration, duration_within};
+
+/// One model server, or several that are alike.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub struct Backend {
+    /// The label `backend` of its metrics. Default: the dialect's name; letters, digits, `_`, `-` and `.`, 1 to 64 of them, unique.
+    pub name: String,
+    /// How the server names models and tells a cold start: a name or alias from `weir config dialect`, or of `dialects` below. Required.
+    pub dialect: String,
+    /// `http://HOST:PORT` of each server, 1 to 64; more than one means that any of them can answer any request. Required.
+    #[garde(length(max = 64))]
+    pub endpoints: Vec<Endpoint>,
+    /// Address of the management plane where it is not that of inference (TorchServe: 8081). Default: the endpoint itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"http://127.0.0.1:8081")]
+    pub management: Option<Endpoint>,
+    /// How long to wait for the server.
+    #[garde(dive)]
+    pub timeouts: Timeouts,
+    /// How connections to the server are kept.
+    #[garde(dive)]
+    pub pool: Pool,
+    /// Models known before their first request: they have their series from the start. Default none; at most 10000 names of 1 to 1024 bytes.
+    #[garde(length(max = 10_000), inner(length(min = 1, max = 1024)))]
+    pub models: Vec<String>,
+    /// Request rules of this backend alone, tried before its dialect's. Default none; at most 256.
+    #[garde(length(max = 256), dive)]
+    pub requests: Vec<RequestRule>,
+    /// Start rules of this backend alone, tried before its dialect's. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
+    pub starts: Option<Starts>,
+}
+
+/// How long to wait for a backend.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub struct Timeouts {
+    /// Time to open a connection. Default `3s`; 10ms to 5m. After it: 502 or another endpoint.
+    #[serde(with = "duration")]
+    #[schemars(with = "DurationText")]
+    #[garde(custom(duration_within("10ms", "5m")))]
+    pub connect: Duration,
+    /// Time from the request's end to the response's first byte: long, since a cold load happens inside it. Default `300s`; 10ms to 1d. After it: 504.
+    #[serde(with = "duration")]
+    #[schemars(with = "DurationText")]
+    #[garde(custom(duration_within("10ms", "1d")))]
+    pub first_byte: Duration,
+    /// Time between two pieces of a response. Default `120s`; 10ms to 1d. After it the response is cut.
+    #[serde(with = "duration")]
+    #[schemars(with = "DurationText")]
+    #[garde(custom(duration_within("10ms", "1d")))]
+    pub between_bytes: Duration,
+    /// Time for the whole request. Default `1h`; 10ms to 7d. After it: 504, or the response is cut.
+    #[serde(with = "duration")]
+    #[schemars(with = "DurationText")]
+    #[garde(custom(duration_within("10ms", "7d")))]
+    pub request: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(3),
+            first_byte: Duration::from_secs(300),
+            between_bytes: Duration::from_secs(120),
+            request: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// How connections to a backend are kept; each worker has its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub struct Pool {
+    /// Time an unused connection is kept. Default `4s`, below the 5 s after which uvicorn and llama.cpp close theirs; 0s (keep none) to 1h.
+    #[serde(with = "duration")]
+    #[schemars(with = "DurationText")]
+    #[garde(custom(duration_within("0s", "1h")))]
+    pub idle_timeout: Duration,
+    /// Unused connections kept per worker and endpoint. Default 256; 0 to 100000.
+    #[garde(range(max = 100_000))]
+    pub idle_max: u32,
+    /// Requests sent on one connection before it is closed (llama.cpp closes after 100). Default 0, which means no limit; 0 to 1000000.
+    #[garde(range(max = 1_000_000))]
+    pub requests_per_connection_max: u32,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self { idle_timeout: Duration::from_secs(4), idle_max: 256, requests_per_connection_max: 0 }
+    }
+}

@@ -1,0 +1,88 @@
+//! The whole configuration, as the file says it.
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::backend::Backend;
+use crate::dialect::Dialect;
+use crate::embedded;
+use crate::listen::{Admin, Drain, Forward, Listener};
+use crate::route::Route;
+use crate::telemetry::{Identify, Log, Telemetry};
+
+/// The configuration of weir. `parse`, `load` and `Config::from_flags` return valid ones only; a default one has no backend yet.
+///
+/// In a valid one every backend has its name, and the user's dialects have the rules of those they extend.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub struct Config {
+    /// Version of this format. Default 1, the only one.
+    #[garde(range(min = 1, max = 1))]
+    pub version: u32,
+    /// Worker threads; each serves its own connections. Default: one per core; 1 to 1024.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 4)]
+    #[garde(inner(range(min = 1, max = 1024)))]
+    pub workers: Option<u16>,
+    /// Where clients connect. Default one, on `127.0.0.1:9900`; 1 to 64.
+    #[garde(length(max = 64), dive)]
+    pub listeners: Vec<Listener>,
+    /// Where operators and Prometheus connect.
+    #[garde(dive)]
+    pub admin: Admin,
+    /// What a backend is told about the request's way here.
+    #[garde(dive)]
+    pub forward: Forward,
+    /// The model servers. Required, at least one; at most 1024.
+    #[garde(length(max = 1024), dive)]
+    pub backends: Vec<Backend>,
+    /// Which backend gets a request: the first route that holds. Default none: the first backend whose dialect knows the request, else the first of all; at most 4096.
+    #[garde(length(max = 4096), dive)]
+    pub routes: Vec<Route>,
+    /// Dialects of your own, beside the embedded ones. Default none; at most 64.
+    #[garde(length(max = 64), dive)]
+    pub dialects: Vec<Dialect>,
+    /// How far weir looks for a model's name.
+    #[garde(dive)]
+    pub identify: Identify,
+    /// What the store of numbers may use.
+    #[garde(dive)]
+    pub telemetry: Telemetry,
+    /// How weir stops.
+    #[garde(dive)]
+    pub drain: Drain,
+    /// What is logged, to stderr.
+    #[garde(dive)]
+    pub log: Log,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            version: 1,
+            workers: None,
+            listeners: vec![Listener::default()],
+            admin: Admin::default(),
+            forward: Forward::default(),
+            backends: Vec::new(),
+            routes: Vec::new(),
+            dialects: Vec::new(),
+            identify: Identify::default(),
+            telemetry: Telemetry::default(),
+            drain: Drain::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The dialect of this name or alias, with the rules of those it extends: the user's own, else an embedded one.
+    #[must_use]
+    pub fn dialect(&self, name: &str) -> Option<&Dialect> {
+        let own = self.dialects.iter().find(|d| d.name == name);
+        own.or_else(|| self.dialects.iter().find(|d| d.aliases.iter().any(|a| a == name)))
+            .or_else(|| embedded::find(name))
+    }
+}

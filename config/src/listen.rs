@@ -1,0 +1,158 @@
+//! Where clients and operators reach weir, and what a listener allows: addresses, limits, and the headers that say a request passed.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Bytes, DurationText, bytes_within, duration, duration_within};
+
+/// One address that clients connect to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub struct Listener {
+    /// Name in logs and metrics. Default `main`; letters, digits, `_`, `-` and `.`, 1 to 64 of them, unique.
+    #[garde(custom(crate::check::name))]
+    pub name: String,
+    /// IP address and port. Default `127.0.0.1:9900`; port 0 takes any free port; a host name is not accepted.
+    #[schemars(with = "String")]
+    pub address: SocketAddr,
+    /// What one connection or request may use.
+    #[garde(dive)]
+    pub limits: ListenLimits,
+}
+
+impl Default for Listener {
+    fn default() -> Self {
+        Self {
+            name: "main".to_owned(),
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9900)),
+            limits: ListenLimits::default(),
+        }
+    }
+}
+
+/// What one connection or request may use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub struct ListenLimits {
+    /// Size of a request's head, all header lines together. Default `64KiB`; 8KiB to 1MiB. Above it: 431.
+    #[garde(custom(bytes_within("8KiB", "1MiB")))]
+    pub header_bytes_max: Bytes,
+    /// Number of header lines of a request. Default 100; 16 to 1000. Above it: 431.
+    #[garde(range(min = 16, max = 1000))]
+    pub header_count_max: u16,
+    /// Time from the first byte of a request's head to its last. Default `10s`; 100ms to 5m. After it: 408.
+    #[serde(with = "duration")]
+    #[schemars(with = "DurationText")]
+    #[garde(custom(duration_within("100ms", "5m")))]
+    pub header_read_timeout: Duration,
+    /// Time a kept-alive connection may wait for its next request. Default `75s`; 1s to 1h.
+    #[serde(with = "duration")]
+    #[schemars(with = "DurationText")]
+    #[garde(custom(duration_within("1s", "1h")))]
+    pub idle_timeout: Duration,
+    /// Time between two pieces of a request's body. Default `60s`; 100ms to 1h. After it: 408.
+    #[serde(with = "duration")]
+    #[schemars(with = "DurationText")]
+    #[garde(custom(duration_within("100ms", "1h")))]
+    pub body_idle_timeout: Duration,
+    /// Open client connections of one worker on this listener. Default 10000; 1 to 1000000. Above it new ones wait in the kernel.
+    #[garde(range(min = 1, max = 1_000_000))]
+    pub connections_max: u32,
+    /// Requests at one time on one HTTP/2 connection. Default 100; 1 to 10000.
+    #[garde(range(min = 1, max = 10_000))]
+    pub h2_concurrent_streams_max: u32,
+}
+
+impl Default for ListenLimits {
+    fn default() -> Self {
+        Self {
+            header_bytes_max: Bytes::kib(64),
+            header_count_max: 100,
+            header_read_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            body_idle_timeout: Duration::from_secs(60),
+            connections_max: 10_000,
+            h2_concurrent_streams_max: 100,
+        }
+    }
+}
+
+/// Where operators and Prometheus reach weir: `/metrics`, `/healthz`, `/readyz`, `/api/v1/models`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub struct Admin {
+    /// IP address and port. Default `127.0.0.1:9901`, so that only this machine sees it; port 0 takes any free port.
+    #[schemars(with = "String")]
+    pub address: SocketAddr,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9901)) }
+    }
+}
+
+/// What a backend is told about the request's way here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub struct Forward {
+    /// Add a `Via` line to requests and responses (RFC 9110 §7.6.3). Default true.
+    pub via: bool,
+    /// The name in `Via`. Default `weir`; a token of RFC 9110, 1 to 64 characters.
+    #[garde(custom(crate::check::token))]
+    pub via_name: String,
+    /// `X-Forwarded-For`, `-Proto` and `-Host`. Default `append`.
+    pub x_forwarded: ForwardedPolicy,
+    /// `Forwarded` (RFC 7239). Default `off`.
+    pub forwarded: ForwardedPolicy,
+}
+
+impl Default for Forward {
+    fn default() -> Self {
+        Self {
+            via: true,
+            via_name: "weir".to_owned(),
+            x_forwarded: ForwardedPolicy::Append,
+            forwarded: ForwardedPolicy::Off,
+        }
+    }
+}
+
+/// What to do with the header lines that name the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ForwardedPolicy {
+    /// Keep what came in and add the client.
+    #[default]
+    Append,
+    /// Drop what came in and write the client: for an edge that trusts nobody.
+    Replace,
+    /// Pass what came in and add nothing.
+    Off,
+}
+
+/// How weir stops.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub struct Drain {
+    /// Time that requests in flight have to end after SIGTERM. Default `30s`; 0s to 1h.
+    #[serde(with = "duration")]
+    #[schemars(with = "DurationText")]
+    #[garde(custom(duration_within("0s", "1h")))]
+    pub deadline: Duration,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(30) }
+    }
+}
