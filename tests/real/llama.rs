@@ -1,0 +1,41 @@
+//! llama.cpp's server and the official OpenAI client: the model stands in the JSON body, the answer is a stream of events.
+
+use crate::kit::{Server, Weir, client, curl, outcomes, ports};
+
+#[test]
+fn the_openai_client_is_served_and_its_model_counted() {
+    let [port] = ports();
+    let direct = format!("http://127.0.0.1:{port}");
+    let mut server = Server::start("llama", &[port], &[]);
+    server.wait_ready(&format!("{direct}/health"));
+    let weir = Weir::serve(&format!("openai={direct}"));
+
+    let answer = client("openai_chat.py", &[&weir.url("/v1"), "tiny"]);
+    assert_eq!(answer[0]["models"], serde_json::json!(["tiny"]));
+    assert_eq!(answer[0]["completion_tokens"], 8);
+    assert_eq!(answer[0]["streamed_tokens"], 8, "every event of the stream arrived: {answer:?}");
+
+    let scrape = weir.settled(3);
+    assert_eq!(outcomes(&scrape, "tiny"), [("ok".to_owned(), 2)].into());
+    assert_eq!(
+        scrape.count("weir_model_request_duration_seconds_count", &[("model", "tiny"), ("start", "unknown")]),
+        2
+    );
+}
+
+#[test]
+fn a_hundred_and_fifty_requests_outlive_the_servers_limit_of_a_hundred_per_connection() {
+    let [port] = ports();
+    let direct = format!("http://127.0.0.1:{port}");
+    let mut server = Server::start("llama", &[port], &[]);
+    server.wait_ready(&format!("{direct}/health"));
+    let weir = Weir::serve(&format!("openai={direct}"));
+
+    let body = r#"{"messages":[{"role":"user","content":"hi"}],"max_tokens":1,"model":"tiny"}"#;
+    let url = weir.url("/v1/chat/completions");
+    for number in 0..150 {
+        let reply = curl(&["--header", "content-type: application/json", "--data-raw", body, &url]);
+        assert_eq!(reply.status, 200, "request {number}: {reply:?}");
+    }
+    assert_eq!(outcomes(&weir.settled(150), "tiny"), [("ok".to_owned(), 150)].into());
+}

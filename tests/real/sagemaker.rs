@@ -1,0 +1,142 @@
+//! boto3 against the SageMaker runtime's stand-in, which checks the AWS signature of what arrives.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::kit::{Server, Weir, client, curl, eventually, outcomes, ports};
+
+const SCRIPT: &str = "sagemaker_runtime.py";
+
+/// What weir may add to a request; none of it is signed.
+const ADDED: [&str; 5] = ["via", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+
+struct Pair {
+    weir: Weir,
+    direct: String,
+    server: Server,
+}
+
+impl Pair {
+    #[track_caller]
+    fn start() -> Self {
+        let [port] = ports();
+        let direct = format!("http://127.0.0.1:{port}");
+        let server = Server::start("sagemaker", &[port], &[]);
+        eventually("stand-in", || curl(&["--data-raw", "{}", &direct]).status == 403);
+        Self { weir: Weir::serve(&format!("sagemaker={direct}")), direct, server }
+    }
+
+    /// Every signed request that arrived, in order.
+    fn received(&self) -> Vec<Received> {
+        let text = fs::read_to_string(self.server.run.join("requests.jsonl")).unwrap();
+        text.lines()
+            .map(|line| Received::parse(&serde_json::from_str(line).unwrap()))
+            .filter(|r| r.signed())
+            .collect()
+    }
+}
+
+struct Received {
+    request_line: String,
+    headers: Vec<(String, String)>,
+    signature_holds: bool,
+}
+
+impl Received {
+    fn parse(line: &Value) -> Self {
+        let mut lines = line["head"].as_str().unwrap().trim_end().split("\r\n");
+        let request_line = lines.next().unwrap().to_owned();
+        let headers = lines.map(|line| line.split_once(':').unwrap());
+        let headers = headers.map(|(name, value)| {
+            (name.to_ascii_lowercase(), value.strip_prefix(' ').unwrap_or(value).to_owned())
+        });
+        Self { request_line, headers: headers.collect(), signature_holds: line["signature_holds"] == true }
+    }
+
+    fn signed(&self) -> bool {
+        self.headers.iter().any(|(name, _)| name == "authorization")
+    }
+
+    fn host(&self) -> &str {
+        self.headers.iter().find(|(name, _)| name == "host").map_or("", |(_, value)| value)
+    }
+
+    /// The headers in order, less those that weir may add and those that differ between two calls of the same thing.
+    fn comparable(&self) -> Vec<(&str, &str)> {
+        let changing = ["host", "x-amz-date", "authorization", "amz-sdk-invocation-id"];
+        let kept = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        kept.filter(|(name, _)| !ADDED.contains(name) && !changing.contains(name)).collect()
+    }
+}
+
+#[test]
+fn the_aws_signature_holds_behind_weir_and_each_target_model_is_counted() {
+    let pair = Pair::start();
+    let lines = client(
+        SCRIPT,
+        &[&pair.weir.url(""), "alpha.tar.gz", "alpha.tar.gz", "team/beta.tar.gz", "missing.tar.gz", "broken"],
+    );
+
+    let statuses: Vec<_> = lines.iter().map(|line| line["status"].as_u64().unwrap()).collect();
+    assert_eq!(statuses, [200, 200, 200, 424, 500], "{lines:?}");
+    assert_eq!(
+        lines[2]["body"],
+        json!({ "path": "/endpoints/mme/invocations", "target": "team/beta.tar.gz", "bytes": 7 })
+    );
+    assert_eq!(lines[3]["error"], "ModelError", "the error's type header came through");
+
+    let scrape = pair.weir.settled(5);
+    assert_eq!(outcomes(&scrape, "alpha.tar.gz"), [("ok".to_owned(), 2)].into());
+    assert_eq!(outcomes(&scrape, "team/beta.tar.gz"), [("ok".to_owned(), 1)].into());
+    assert_eq!(outcomes(&scrape, "__unknown__").values().sum::<u64>(), 2, "names that never succeeded");
+    let names = scrape.label_values("weir_model_requests_total", "model").into_iter();
+    assert_eq!(
+        names.filter(|name| !name.starts_with("__")).collect::<Vec<_>>(),
+        ["alpha.tar.gz", "team/beta.tar.gz"]
+    );
+    assert_eq!(pair.received().iter().filter(|request| request.signature_holds).count(), 5);
+}
+
+#[test]
+fn boto3s_request_arrives_as_it_was_sent() {
+    let pair = Pair::start();
+    client(SCRIPT, &[&pair.direct, "alpha.tar.gz"]);
+    client(SCRIPT, &[&pair.weir.url(""), "alpha.tar.gz"]);
+
+    let received = pair.received();
+    let [direct, through] = received.as_slice() else { panic!("two requests arrived") };
+    assert_eq!(through.request_line, direct.request_line);
+    assert_eq!(through.comparable(), direct.comparable(), "every header, in order");
+    assert_eq!(format!("http://{}", through.host()), pair.weir.url(""), "the host that the client signed");
+}
+
+#[test]
+fn a_model_that_was_not_ready_is_cold_when_it_answers() {
+    let pair = Pair::start();
+    let target = "loading.tar.gz";
+    let lines = client(SCRIPT, &[&pair.weir.url(""), target, target, target, target]);
+    let statuses: Vec<_> = lines.iter().map(|line| line["status"].as_u64().unwrap()).collect();
+    assert_eq!(statuses, [429, 429, 200, 200]);
+    assert_eq!(lines[0]["error"], "ModelNotReadyException");
+
+    let scrape = pair.weir.settled(4);
+    assert_eq!(outcomes(&scrape, target), [("ok".to_owned(), 2)].into());
+    assert_eq!(outcomes(&scrape, "__unknown__"), [("not_ready".to_owned(), 2)].into());
+    assert_eq!(scrape.count("weir_model_cold_starts_total", &[("model", target), ("evidence", "status")]), 1);
+    let count = "weir_model_request_duration_seconds_count";
+    assert_eq!(scrape.count(count, &[("model", target), ("start", "cold")]), 1);
+}
+
+#[test]
+fn a_streamed_answer_reaches_boto3_event_by_event() {
+    let pair = Pair::start();
+    let lines = client(SCRIPT, &[&pair.weir.url(""), "stream"]);
+    assert_eq!(lines[0]["parts"], json!([r#"{"token":0}"#, r#"{"token":1}"#, r#"{"token":2}"#]));
+    let scrape = pair.weir.settled(1);
+    assert_eq!(
+        outcomes(&scrape, "__none__"),
+        [("ok".to_owned(), 1)].into(),
+        "this call names no target model"
+    );
+}

@@ -1,0 +1,138 @@
+//! TorchServe 0.12.0 with inference and management on ports of their own, both behind one listener of weir.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::kit::{Reply, Server, Weir, curl, eventually, outcomes, ports};
+
+const COLD: &str = "weir_model_cold_starts_total";
+const DURATION_COUNT: &str = "weir_model_request_duration_seconds_count";
+
+struct Pair {
+    weir: Weir,
+    management: String,
+    _server: Server,
+}
+
+impl Pair {
+    #[track_caller]
+    fn start() -> Self {
+        let ports: [u16; 5] = ports();
+        let [inference, management, ..] = ports.map(|port| format!("http://127.0.0.1:{port}"));
+        let mut server = Server::start("torchserve", &ports, &[]);
+        server.wait_ready(&format!("{inference}/ping"));
+        let weir = Weir::serve(&format!("torchserve={inference},management={management}"));
+        Self { weir, management, _server: server }
+    }
+
+    fn manage(&self, method: &str, path: &str) -> Reply {
+        curl(&["--request", method, &self.weir.url(path)])
+    }
+
+    fn predict(&self, model: &str) -> Reply {
+        curl(&["--data-raw", "hello", &self.weir.url(&format!("/predictions/{model}"))])
+    }
+
+    /// Whether the model has a worker that was started and is not ready.
+    fn is_loading(&self, model: &str) -> bool {
+        let described = curl(&[&format!("{}/models/{model}", self.management)]);
+        described.status == 200 && described.json()[0]["workers"][0]["status"] == "UNLOADING"
+    }
+}
+
+#[test]
+fn register_predict_unregister_are_told_apart_and_the_first_prediction_is_cold() {
+    let pair = Pair::start();
+    let register = "/models?url=alpha.mar&initial_workers=1&synchronous=true";
+
+    assert_eq!(pair.predict("alpha").status, 404, "not registered yet");
+    assert_eq!(pair.manage("POST", register).status, 200);
+    for _ in 0..3 {
+        let reply = pair.predict("alpha");
+        assert_eq!((reply.status, &reply.json()["bytes"]), (200, &serde_json::json!(5)), "{reply:?}");
+    }
+    assert_eq!(pair.manage("POST", register).status, 409);
+    assert_eq!(pair.predict("alpha").status, 200);
+    assert_eq!(pair.manage("DELETE", "/models/alpha").status, 200);
+    assert_eq!(pair.predict("alpha").status, 404);
+
+    let scrape = pair.weir.settled(9);
+    assert_eq!(outcomes(&scrape, "alpha"), [("client_error".to_owned(), 1), ("ok".to_owned(), 4)].into());
+    assert_eq!(outcomes(&scrape, "__unknown__"), [("client_error".to_owned(), 1)].into());
+    assert_eq!(
+        outcomes(&scrape, "__control__"),
+        [("client_error".to_owned(), 1), ("ok".to_owned(), 2)].into()
+    );
+    assert_eq!(scrape.count(DURATION_COUNT, &[("model", "alpha"), ("start", "cold")]), 1);
+    assert_eq!(scrape.count(DURATION_COUNT, &[("model", "alpha"), ("start", "hot")]), 3);
+    assert_eq!(scrape.count(COLD, &[("model", "alpha"), ("evidence", "lifecycle")]), 1);
+    assert_eq!(scrape.count("weir_model_evictions_total", &[("model", "alpha")]), 1);
+}
+
+#[test]
+fn a_prediction_that_waits_for_a_worker_to_start_is_cold() {
+    let pair = Pair::start();
+    assert_eq!(
+        pair.manage("POST", "/models?url=gamma.mar&initial_workers=0").status,
+        200,
+        "registered, no worker"
+    );
+    assert_eq!(pair.predict("gamma").status, 503, "no worker");
+
+    assert_eq!(
+        pair.manage("PUT", "/models/gamma?min_worker=1").status,
+        202,
+        "the worker starts after the answer"
+    );
+    eventually("a starting worker", || pair.is_loading("gamma"));
+    let waited = pair.predict("gamma");
+    assert_eq!(waited.status, 200, "TorchServe lets it wait: {waited:?}");
+    assert!(waited.took > Duration::from_millis(300), "it waited for the worker, {:?}", waited.took);
+    assert_eq!(pair.predict("gamma").status, 200);
+
+    let scrape = pair.weir.settled(5);
+    assert_eq!(
+        outcomes(&scrape, "gamma"),
+        [("ok".to_owned(), 2)].into(),
+        "the 503 came before the name was known"
+    );
+    assert_eq!(scrape.count(DURATION_COUNT, &[("model", "gamma"), ("start", "cold")]), 1);
+    assert_eq!(scrape.count(DURATION_COUNT, &[("model", "gamma"), ("start", "hot")]), 1);
+    assert_eq!(scrape.count(COLD, &[("model", "gamma"), ("evidence", "lifecycle")]), 1);
+
+    assert_eq!(pair.manage("PUT", "/models/gamma?min_worker=0&max_worker=0&synchronous=true").status, 200);
+    assert_eq!(pair.predict("gamma").status, 503, "scaled to nothing");
+    assert_eq!(pair.manage("PUT", "/models/gamma?min_worker=1&max_worker=1&synchronous=true").status, 200);
+    assert_eq!(pair.predict("gamma").status, 200);
+
+    let scrape = pair.weir.settled(9);
+    assert_eq!(outcomes(&scrape, "gamma")["ok"], 3);
+    assert_eq!(outcomes(&scrape, "gamma").values().sum::<u64>(), 4, "the second 503 is this model's");
+    assert_eq!(
+        scrape.count(COLD, &[("model", "gamma"), ("evidence", "lifecycle")]),
+        2,
+        "scaling to nothing unloads"
+    );
+}
+
+#[test]
+fn a_load_without_memory_is_507_and_a_handlers_header_is_evidence() {
+    let pair = Pair::start();
+    assert_eq!(pair.manage("POST", "/models?url=oomy.mar&initial_workers=1&synchronous=true").status, 507);
+    let direct = format!("{}/models?url=delta.mar&initial_workers=1&synchronous=true", pair.management);
+    assert_eq!(
+        curl(&["--request", "POST", &direct]).status,
+        200,
+        "past weir, which so knows nothing of the load"
+    );
+
+    thread::scope(|scope| {
+        let all: Vec<_> = (0..4).map(|_| scope.spawn(|| pair.predict("delta").status)).collect();
+        assert!(all.into_iter().all(|request| request.join().unwrap() == 200));
+    });
+
+    let scrape = pair.weir.settled(5);
+    assert_eq!(outcomes(&scrape, "delta"), [("ok".to_owned(), 4)].into());
+    assert_eq!(scrape.count(COLD, &[("model", "delta"), ("evidence", "header")]), 1);
+    assert_eq!(scrape.count(DURATION_COUNT, &[("model", "delta"), ("start", "hot")]), 3);
+}
