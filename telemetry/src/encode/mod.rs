@@ -1,0 +1,4 @@
+//! Numbers to bytes. Each format writes what `families` decides, so that names and values are the same in all.
+
+pub(crate) mod escape;
+pub(crate) mod text;

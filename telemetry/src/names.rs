@@ -1,0 +1,244 @@
+//! THE table of every metric that weir exports. No other place in the workspace spells a metric's name: encoders,
+//! docs, rules and dashboards take it from here.
+//!
+//! Names are written in full, with unit and suffix, because an exporter that appends them does so in one format and
+//! not in the other (TELEMETRY.md §1).
+
+/// What kind of metric a family is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows, and starts again from 0 with the process.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Classic buckets in text, classic and native ones in protobuf.
+    Histogram,
+}
+
+impl Kind {
+    /// As `# TYPE` spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// What a value counts or measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A number of things, or a flag of 0 and 1.
+    Plain,
+    /// Seconds.
+    Seconds,
+    /// Bytes.
+    Bytes,
+    /// 0 to 1.
+    Ratio,
+}
+
+impl Unit {
+    /// As the name spells it; empty for [`Unit::Plain`].
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Seconds => "seconds",
+            Self::Bytes => "bytes",
+            Self::Ratio => "ratio",
+        }
+    }
+}
+
+/// Who writes a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// One or more series for each model; our encoder. Labels `backend` and `model` come first.
+    Model,
+    /// About the store itself; our encoder.
+    Store,
+    /// About the gateway; through the `metrics` macros and [`crate::process`].
+    Gateway,
+}
+
+/// One metric family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// The full name, with unit and suffix.
+    pub name: &'static str,
+    /// Counter, gauge or histogram.
+    pub kind: Kind,
+    /// The unit.
+    pub unit: Unit,
+    /// Label names, in the order they are written.
+    pub labels: &'static [&'static str],
+    /// One sentence for `# HELP`.
+    pub help: &'static str,
+    /// Who writes it.
+    pub scope: Scope,
+}
+
+/// Every family, in the order of exposition.
+pub fn all() -> impl Iterator<Item = &'static Family> {
+    FAMILIES.iter().copied()
+}
+
+/// The family of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Family> {
+    all().find(|family| family.name == name)
+}
+
+/// Upper bounds of the classic buckets in seconds: OTel's `http.server.request.duration` and what model servers need
+/// above 10 s. All lie on the store's grid, so the buckets are exact.
+pub const CLASSIC_LE: [&str; 18] = [
+    "0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1", "2.5", "5", "7.5", "10", "30", "60",
+    "120", "300",
+];
+
+/// The same bounds in nanoseconds.
+pub(crate) const CLASSIC_LE_NS: [u64; 18] = [
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    75_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    750_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+    7_500_000_000,
+    10_000_000_000,
+    30_000_000_000,
+    60_000_000_000,
+    120_000_000_000,
+    300_000_000_000,
+];
+
+/// Declares the families as constants and lists them, so that none can be declared and left out.
+macro_rules! families {
+    ($($constant:ident = $scope:ident $kind:ident $unit:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
+        $(
+            #[doc = concat!("`", $name, "`: ", $help)]
+            pub const $constant: Family = Family {
+                name: $name,
+                kind: Kind::$kind,
+                unit: Unit::$unit,
+                labels: &[$($label),*],
+                help: $help,
+                scope: Scope::$scope,
+            };
+        )*
+        const FAMILIES: &[&Family] = &[$(&$constant),*];
+    };
+}
+
+#[rustfmt::skip]
+families! {
+    // Per model.
+    MODEL_REQUESTS = Model Counter Plain "weir_model_requests_total" ["backend", "model", "outcome"]
+        "Requests that ended, by how they ended.";
+    MODEL_REQUEST_DURATION = Model Histogram Seconds "weir_model_request_duration_seconds" ["backend", "model", "start"]
+        "Duration of successful requests, from the first byte of the head to the end of the answer, by whether the model was in memory.";
+    MODEL_TIME_TO_FIRST_BYTE = Model Histogram Seconds "weir_model_time_to_first_byte_seconds" ["backend", "model"]
+        "Time from the first byte of the request's head to the first byte of the answer's body, of successful requests.";
+    MODEL_COLD_STARTS = Model Counter Plain "weir_model_cold_starts_total" ["backend", "model", "evidence"]
+        "Requests that met a model not in memory, whatever their outcome, by what told so.";
+    MODEL_LOADS = Model Counter Plain "weir_model_loads_total" ["backend", "model"]
+        "Loads of the model that succeeded.";
+    MODEL_LOAD_FAILURES = Model Counter Plain "weir_model_load_failures_total" ["backend", "model"]
+        "Loads of the model that failed.";
+    MODEL_LOAD_SECONDS = Model Counter Seconds "weir_model_load_seconds_total" ["backend", "model"]
+        "Time that the model's successful loads took together.";
+    MODEL_LAST_LOAD = Model Gauge Seconds "weir_model_last_load_seconds" ["backend", "model"]
+        "Time that the model's last successful load took.";
+    MODEL_EVICTIONS = Model Counter Plain "weir_model_evictions_total" ["backend", "model"]
+        "Times the model was put out of memory.";
+    MODEL_QUEUE_SECONDS = Model Counter Seconds "weir_model_queue_seconds_total" ["backend", "model"]
+        "Time that requests waited inside weir.";
+    MODEL_QUEUED_REQUESTS = Model Counter Plain "weir_model_queued_requests_total" ["backend", "model"]
+        "Requests that waited inside weir.";
+    MODEL_IN_FLIGHT = Model Gauge Plain "weir_model_in_flight_requests" ["backend", "model"]
+        "Requests that began and have not ended.";
+    MODEL_REQUEST_BYTES = Model Counter Bytes "weir_model_request_bytes_total" ["backend", "model"]
+        "Body bytes received from callers.";
+    MODEL_RESPONSE_BYTES = Model Counter Bytes "weir_model_response_bytes_total" ["backend", "model"]
+        "Body bytes received from backends.";
+
+    // The store itself.
+    MODELS_KNOWN = Store Gauge Plain "weir_models_known" []
+        "Models that have a slot.";
+    MODELS_EXPORTED = Store Gauge Plain "weir_models_exported" []
+        "Models exported under their own name.";
+    MODELS_OVERFLOW = Store Counter Plain "weir_models_overflow_total" []
+        "Successful requests counted as __overflow__ because no slot was free for their model.";
+    WORKER_REQUESTS = Store Counter Plain "weir_worker_requests_total" ["worker"]
+        "Requests settled by each worker thread.";
+
+    // The gateway.
+    BUILD_INFO = Gateway Gauge Plain "weir_build_info" ["version"]
+        "Always 1; the labels say what runs.";
+    READY = Gateway Gauge Plain "weir_ready" []
+        "1 while the gateway takes traffic, 0 while it starts or drains.";
+    HTTP_CONNECTIONS = Gateway Counter Plain "weir_http_connections_total" ["listener", "protocol"]
+        "Connections accepted from callers.";
+    HTTP_CONNECTIONS_ACTIVE = Gateway Gauge Plain "weir_http_connections_active" []
+        "Connections of callers that are open.";
+    HTTP_REFUSED = Gateway Counter Plain "weir_http_refused_total" ["reason"]
+        "Requests and connections that weir turned away itself.";
+    UPSTREAM_CONNECTIONS = Gateway Counter Plain "weir_upstream_connections_total" ["backend"]
+        "Connections opened to backends.";
+    UPSTREAM_CONNECT_ERRORS = Gateway Counter Plain "weir_upstream_connect_errors_total" ["backend", "reason"]
+        "Connections to backends that could not be opened.";
+    UPSTREAM_RETRIES = Gateway Counter Plain "weir_upstream_retries_total" ["backend"]
+        "Requests sent again on a fresh connection because an idle one had died.";
+    UPSTREAM_IDLE_CONNECTIONS = Gateway Gauge Plain "weir_upstream_idle_connections" []
+        "Connections to backends that wait to be used again.";
+    IDENTIFY = Gateway Counter Plain "weir_identify_total" ["source"]
+        "Requests by where their model's name was found; none if nowhere.";
+    IDENTIFY_FLAGS = Gateway Counter Plain "weir_identify_flags_total" ["flag"]
+        "Oddities met while looking for the model's name.";
+    ERROR_DURATION = Gateway Histogram Seconds "weir_error_duration_seconds" ["outcome"]
+        "Duration of requests that did not succeed, of all models.";
+    PANICS = Gateway Counter Plain "weir_panics_total" []
+        "Panics caught; each cost one request.";
+    CONFIG_LAST_RELOAD_SUCCESSFUL = Gateway Gauge Plain "weir_config_last_reload_successful" []
+        "1 if the last attempt to load the configuration succeeded.";
+    CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP = Gateway Gauge Seconds "weir_config_last_reload_success_timestamp_seconds" []
+        "When the configuration was last loaded successfully, Unix time.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_follow_the_prometheus_rules() {
+        let mut names: Vec<_> = all().map(|family| family.name).collect();
+        names.sort_unstable();
+        assert!(names.is_sorted_by(|a, b| a < b), "a name stands twice");
+        for family in all() {
+            let name = family.name;
+            assert!(name.starts_with("weir_"), "{name}");
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+            assert_eq!(family.kind == Kind::Counter, name.ends_with("_total"), "{name}");
+            let stem = name.trim_end_matches("_total");
+            assert!(family.unit == Unit::Plain || stem.ends_with(family.unit.as_str()), "{name}");
+            assert!(family.help.ends_with('.') && !family.help.contains('\n'), "{name}");
+            assert_eq!(family.scope == Scope::Model, family.labels.starts_with(&["backend", "model"]), "{name}");
+        }
+    }
+
+    #[test]
+    fn classic_bounds_are_the_same_in_text_and_nanoseconds() {
+        for (text, ns) in CLASSIC_LE.iter().zip(CLASSIC_LE_NS) {
+            assert_eq!((text.parse::<f64>().unwrap() * 1e9).round() as u64, ns);
+        }
+    }
+}

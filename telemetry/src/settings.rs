@@ -1,0 +1,28 @@
+//! The knobs of this crate: those of the configuration's `telemetry` section, and those that have no key there yet.
+
+/// What bounds the store. Made from a [`weir_config::Telemetry`]; a test or an embedding program sets its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Models that can have a slot; names beyond go to `__overflow__`.
+    pub models_max: u32,
+    /// Requests per second from which a model gets per-worker lanes.
+    pub shard_above_rps: u32,
+    /// Models that can have per-worker lanes at a time.
+    pub sharded_models_max: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::from(&weir_config::Telemetry::default())
+    }
+}
+
+impl From<&weir_config::Telemetry> for Settings {
+    fn from(config: &weir_config::Telemetry) -> Self {
+        Self {
+            models_max: config.models_max,
+            shard_above_rps: config.shard_above_rps,
+            sharded_models_max: config.sharded_models_max,
+        }
+    }
+}

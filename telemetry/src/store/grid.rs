@@ -1,0 +1,196 @@
+//! The union grid: 223 upper bounds that hold the native schema-3 bounds of Prometheus and the decimal bounds
+//! people write in `le`, so that one increment serves exact native buckets and exact classic buckets.
+//!
+//! Cell `i` holds durations in `(BOUNDS[i-1], BOUNDS[i]]`; the last cell has no upper bound. Below 2^-14 s (61 µs)
+//! and above 2^10 s (1,024 s) the grid does not resolve: the first and the last cell take those.
+//! All bounds are whole nanoseconds: a bound that is not is rounded down, and as durations are whole nanoseconds
+//! too, no duration changes sides by that.
+
+/// How many cells a histogram has; the last one is the overflow.
+pub(crate) const CELLS: usize = 224;
+
+/// The largest finite bound, 2^10 s.
+pub(crate) const TOP_NS: u64 = 1_024_000_000_000;
+
+/// Native resolution: 2^3 buckets per power of two.
+pub(crate) const SCHEMA: i32 = 3;
+
+/// Native bucket numbers of the first and the last power-of-two bound: 2^(-112/8) s and 2^(80/8) s.
+pub(crate) const NATIVE_FIRST: i32 = -112;
+/// See [`NATIVE_FIRST`].
+pub(crate) const NATIVE_LAST: i32 = 80;
+
+/// Upper bounds in nanoseconds, ascending; from `CELLS - 1` on padded with `u64::MAX`, so that a look-up by a byte
+/// needs no check.
+pub(crate) static BOUNDS: [u64; 256] = bounds();
+
+/// The cell of a duration.
+///
+/// A look-up by the exponent and the four bits below it, then at most two compares ([`START`] proves the two).
+#[inline]
+pub(crate) fn index(ns: u64) -> usize {
+    let clamped = ns.clamp(LOW, HIGH);
+    let exponent = 63 - clamped.leading_zeros();
+    let position = ((exponent - LOW_EXPONENT) << SUB_BITS) + ((clamped >> (exponent - SUB_BITS)) & SUB_MASK) as u32;
+    let first = usize::from(START.get(position as usize).copied().unwrap_or(0));
+    let above = |cell: usize| usize::from(BOUNDS.get(cell).is_some_and(|bound| clamped > *bound));
+    first + above(first) + above(first + 1)
+}
+
+/// The bounds of a cell in nanoseconds: `(lower, upper]`. The overflow cell has no upper one.
+pub(crate) fn edges(cell: usize) -> (u64, Option<u64>) {
+    let lower = cell.checked_sub(1).and_then(|below| BOUNDS.get(below)).copied().unwrap_or(0);
+    let upper = if cell + 1 < CELLS { BOUNDS.get(cell).copied() } else { None };
+    (lower, upper)
+}
+
+/// The cells up to and including this one hold exactly the durations `<= bound_ns`, if `bound_ns` is on the grid.
+pub(crate) fn cell_of_bound(bound_ns: u64) -> Option<usize> {
+    BOUNDS.iter().take(CELLS - 1).position(|bound| *bound == bound_ns)
+}
+
+/// The bound of native bucket `number` at schema 3, `2^(number/8)` seconds, in nanoseconds rounded down.
+/// `number` lies in [`NATIVE_FIRST`]..=[`NATIVE_LAST`].
+pub(crate) const fn native_bound(number: i32) -> u64 {
+    // 2^(j/8) for j in 0..8 in 60 fractional bits: off by less than 2^-60, which moves no bound by 1e-5 ns.
+    const ROOTS: [u64; 8] = [
+        1_152_921_504_606_846_976,
+        1_257_269_815_929_830_108,
+        1_371_062_456_318_104_877,
+        1_495_154_210_581_915_421,
+        1_630_477_228_166_597_776,
+        1_778_048_025_250_290_523,
+        1_938_975_120_585_633_118,
+        2_114_467_362_444_183_333,
+    ];
+    let root = root_at(&ROOTS, number.rem_euclid(8) as usize) as u128 * 1_000_000_000;
+    let octave = number.div_euclid(8);
+    (root >> (60 - octave)) as u64
+}
+
+/// The bounds of OTel's http list, of both gen_ai lists (request duration, time to first token), and 30, 60, 120 and
+/// 300 s, in nanoseconds. 1 s is left to the powers of two; 250 and 500 ms are in both lists and merged.
+#[rustfmt::skip]
+const DECIMAL: [u64; 32] = [
+    MS, 5 * MS, 10 * MS, 20 * MS, 25 * MS, 40 * MS, 50 * MS, 60 * MS, 75 * MS, 80 * MS, 100 * MS, 160 * MS, 250 * MS, 320 * MS,
+    500 * MS, 640 * MS, 750 * MS, 1_280 * MS, 2_500 * MS, 2_560 * MS, 5_000 * MS, 5_120 * MS, 7_500 * MS, 10_000 * MS,
+    10_240 * MS, 20_480 * MS, 30_000 * MS, 40_960 * MS, 60_000 * MS, 81_920 * MS, 120_000 * MS, 300_000 * MS,
+];
+const MS: u64 = 1_000_000;
+
+/// Sixteen look-up positions for each power of two: fine enough that no position spans more than two bounds.
+const SUB_BITS: u32 = 4;
+const SUB_MASK: u64 = (1 << SUB_BITS) - 1;
+const LOW_EXPONENT: u32 = 15;
+const LOW: u64 = 1 << LOW_EXPONENT;
+const HIGH: u64 = (1 << 41) - 1;
+const POSITIONS: usize = (41 - LOW_EXPONENT as usize) << SUB_BITS;
+
+/// First possible cell of each look-up position.
+static START: [u8; POSITIONS] = starts();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a wrong index is a compile error")]
+const fn root_at(roots: &[u64; 8], at: usize) -> u64 {
+    roots[at]
+}
+
+/// Merges the two ascending lists, without the doubles.
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a wrong index is a compile error")]
+const fn bounds() -> [u64; 256] {
+    let mut merged = [u64::MAX; 256];
+    let (mut length, mut number, mut decimal) = (0, NATIVE_FIRST, 0);
+    while number <= NATIVE_LAST || decimal < DECIMAL.len() {
+        let native = if number <= NATIVE_LAST { native_bound(number) } else { u64::MAX };
+        let nice = if decimal < DECIMAL.len() { DECIMAL[decimal] } else { u64::MAX };
+        if native <= nice {
+            number += 1;
+        }
+        if nice <= native {
+            decimal += 1;
+        }
+        merged[length] = if native < nice { native } else { nice };
+        length += 1;
+    }
+    assert!(length == CELLS - 1, "the grid must fill its cells exactly");
+    assert!(merged[length - 1] == TOP_NS);
+    merged
+}
+
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a wrong index is a compile error")]
+const fn starts() -> [u8; POSITIONS] {
+    let bounds = bounds();
+    let mut starts = [0; POSITIONS];
+    let mut position = 0;
+    while position < POSITIONS {
+        let exponent = LOW_EXPONENT + (position >> SUB_BITS) as u32;
+        let step = 1_u64 << (exponent - SUB_BITS);
+        let lowest = (1 << exponent) + (position as u64 & SUB_MASK) * step;
+        let mut cell = 0;
+        while bounds[cell] < lowest {
+            cell += 1;
+        }
+        let spanned = bounds[cell + 2] <= lowest + step - 1;
+        assert!(!spanned || bounds[cell + 2] == u64::MAX, "a position spans at most two bounds");
+        starts[position] = cell as u8;
+        position += 1;
+    }
+    starts
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn partition_point(ns: u64) -> usize {
+        BOUNDS.iter().take(CELLS - 1).collect::<Vec<_>>().partition_point(|bound| **bound < ns)
+    }
+
+    #[test]
+    fn index_is_the_partition_point_at_every_bound_and_one_nanosecond_around_it() {
+        for bound in BOUNDS.iter().take(CELLS - 1) {
+            for ns in [bound - 1, *bound, bound + 1] {
+                assert_eq!(index(ns), partition_point(ns), "at {ns} ns");
+            }
+        }
+        for ns in [0, 1, u64::MAX, HIGH, HIGH + 1, LOW, LOW - 1] {
+            assert_eq!(index(ns), partition_point(ns), "at {ns} ns");
+        }
+    }
+
+    #[test]
+    fn bounds_ascend_and_hold_both_lists() {
+        assert!(BOUNDS.iter().take(CELLS).is_sorted_by(|a, b| a < b));
+        assert!(DECIMAL.iter().all(|bound| cell_of_bound(*bound).is_some()));
+        assert!((NATIVE_FIRST..=NATIVE_LAST).all(|n| cell_of_bound(native_bound(n)).is_some()));
+    }
+
+    #[test]
+    fn native_bounds_are_the_powers_prometheus_computes() {
+        for number in NATIVE_FIRST..=NATIVE_LAST {
+            let exact = 2_f64.powf(f64::from(number) / 8.0) * 1e9;
+            let ours = native_bound(number) as f64;
+            assert!(ours <= exact * (1.0 + 1e-12) && exact - ours < 1.0 + exact * 1e-12, "bucket {number}");
+        }
+        assert_eq!(native_bound(0), 1_000_000_000);
+        assert_eq!(native_bound(80), TOP_NS);
+    }
+
+    #[test]
+    fn edges_of_neighbours_meet() {
+        assert_eq!(edges(0), (0, Some(61_035)));
+        assert_eq!(edges(CELLS - 1), (TOP_NS, None));
+        for cell in 1..CELLS {
+            assert_eq!(Some(edges(cell).0), edges(cell - 1).1);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn index_is_the_partition_point_of_any_duration(ns in any::<u64>(), shift in 0_u32..64) {
+            let ns = ns >> shift;
+            prop_assert_eq!(index(ns), partition_point(ns));
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The books: what all lanes counted, folded into 64-bit and wider totals, one book for each model.
+//!
+//! Everything here runs on the control plane under one lock, and no request waits for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::fold::{Kept, differ, drain, is_quiet};
+use super::model::{Slot, Slots};
+use super::sharding::Sets;
+use super::{BackendId, ModelRef};
+use crate::encode::escape::label_pair;
+use crate::totals::{Delta, Totals};
+
+/// What is known of one model.
+#[derive(Debug)]
+pub(crate) struct Book {
+    pub(crate) model: ModelRef,
+    pub(crate) backend: Arc<str>,
+    pub(crate) name: Arc<str>,
+    /// `backend="…",model="…"`, escaped once for all scrapes to come.
+    pub(crate) labels: Arc<str>,
+    pub(crate) totals: Totals,
+    pub(crate) lent: Lent,
+    /// `totals.started` when the model's rate was last judged.
+    pub(crate) judged: u64,
+}
+
+/// Whether a model has a set of per-worker lanes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Lent {
+    #[default]
+    No,
+    /// The workers write set `set`; the model has been cool for so many judgements in a row.
+    Yes { set: u32, cool: u8 },
+    /// Taken back at `epoch`; a worker could still be in the middle of a write.
+    Returning { set: u32, epoch: u64 },
+    /// All workers have passed; one more fold and nothing is left in it.
+    Drained { set: u32 },
+}
+
+impl Lent {
+    pub(crate) const fn set(self) -> Option<u32> {
+        match self {
+            Self::No => None,
+            Self::Yes { set, .. } | Self::Returning { set, .. } | Self::Drained { set } => Some(set),
+        }
+    }
+}
+
+/// All books, by slot.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// Names of the backends, by number.
+    pub(crate) backends: Vec<Arc<str>>,
+    pub(crate) books: BTreeMap<u32, Box<Book>>,
+    /// For each set and worker what was read last.
+    pub(crate) kept: Vec<Vec<Kept>>,
+    pub(crate) sets_free: Vec<u32>,
+    /// When rates were last judged.
+    pub(crate) judged_at: Option<Duration>,
+    delta: Delta,
+}
+
+impl Ledger {
+    pub(crate) fn new(sets: &Sets) -> Self {
+        let mut sets_free: Vec<u32> = (1..=u32::try_from(sets.len()).unwrap_or(u32::MAX)).collect();
+        sets_free.reverse();
+        Self { sets_free, ..Self::default() }
+    }
+
+    /// Opens a book for a model that has a slot now.
+    pub(crate) fn open(&mut self, model: ModelRef, name: &Arc<str>) {
+        let backend = self.backend_name(model.backend);
+        let labels = label_pair(&backend, name).into();
+        let book = Book {
+            model,
+            backend,
+            name: Arc::clone(name),
+            labels,
+            totals: Totals::default(),
+            lent: Lent::No,
+            judged: 0,
+        };
+        self.books.insert(model.slot, Box::new(book));
+    }
+
+    /// Adds to every book what was counted since the last fold.
+    pub(crate) fn fold(&mut self, slots: &Slots, sets: &Sets) {
+        let Self { books, kept, delta, .. } = self;
+        for book in books.values_mut() {
+            let Some(slot) = slots.get(book.model.slot) else { continue };
+            if book.can_be_skipped(slot) {
+                continue;
+            }
+            *delta = Delta::default();
+            drain(&slot.base, &slot.rare, delta);
+            if let Some(set) = book.lent.set() {
+                fold_set(set, sets, kept, delta);
+            }
+            delta.count_successes();
+            book.totals.add(delta);
+        }
+    }
+
+    fn backend_name(&self, backend: BackendId) -> Arc<str> {
+        self.backends.get(usize::from(backend.0)).cloned().unwrap_or_else(|| "".into())
+    }
+}
+
+impl Book {
+    /// Nothing began since, nothing is in flight that could have ended: the other counters cannot have moved.
+    fn can_be_skipped(&self, slot: &Slot) -> bool {
+        self.lent == Lent::No && is_quiet(&slot.base, &slot.rare) && self.totals.started == self.totals.settled()
+    }
+
+    pub(crate) fn lend(&mut self, slot: &Slot, set: u32) {
+        self.lent = Lent::Yes { set, cool: 0 };
+        slot.set.store(set, Ordering::Release);
+    }
+}
+
+fn fold_set(set: u32, sets: &Sets, kept: &mut Vec<Vec<Kept>>, delta: &mut Delta) {
+    let lanes = sets.lanes(set);
+    if kept.len() <= set as usize {
+        kept.resize_with(set as usize + 1, Vec::new);
+    }
+    let Some(kept) = kept.get_mut(set as usize) else { return };
+    kept.resize_with(lanes.len(), Kept::default);
+    for (lane, kept) in lanes.iter().zip(kept) {
+        differ(lane, kept, delta);
+    }
+}

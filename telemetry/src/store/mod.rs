@@ -1,0 +1,249 @@
+//! The store of what every model did: written by the workers without a lock, read by the control plane.
+//!
+//! A request resolves its name once to a [`ModelRef`], begins, and ends with one [`Observation`]. Counters are
+//! atomics in a slot per model ([`model`], [`lane`]); a busy model has a lane for each worker besides ([`sharding`]).
+//! Once a second, and before every snapshot, the control plane folds them into the books ([`ledger`]).
+//!
+//! What is bounded: names by `models_max` and [`NAME_BYTES_MAX`], backends by [`BACKENDS_MAX`], per-worker lanes by
+//! `sharded_models_max`. What has no room is counted under a reserved name, never dropped.
+//!
+//! [`Observation`]: crate::Observation
+
+pub(crate) mod grid;
+mod cells;
+mod lane;
+mod model;
+mod sharding;
+mod table;
+mod recorder;
+mod fold;
+mod ledger;
+mod promote;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub use recorder::Recorder;
+pub use table::NAME_BYTES_MAX;
+
+use crate::settings::Settings;
+use crate::snapshot::{ModelSnapshot, Snapshot};
+pub(crate) use ledger::Book;
+use ledger::Ledger;
+use model::Slots;
+use sharding::{Presence, Sets};
+use table::{Admission, Table};
+
+/// Backends that can be told apart over the life of the process; more share the last number.
+pub const BACKENDS_MAX: u16 = 1024;
+
+/// A backend, registered with [`Store::backend`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BackendId(pub(crate) u16);
+
+/// A model's slot, to be kept by the request from its beginning to its end. It stays valid when the model leaves the
+/// slot: what comes then is counted under the backend's `__other__`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ModelRef {
+    pub(crate) slot: u32,
+    pub(crate) generation: u16,
+    pub(crate) backend: BackendId,
+}
+
+/// Names that are ours, one of each per backend. A client's model can never be called so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reserved {
+    /// The request names no model.
+    None_,
+    /// It names one that no backend has answered well for.
+    Unknown,
+    /// There was no room for its name.
+    Overflow,
+    /// All models that are not exported by name, and requests whose model left its slot meanwhile.
+    Other,
+    /// Health, metadata, listing, load and unload: no inference.
+    Control,
+}
+
+impl Reserved {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::None_, Self::Unknown, Self::Overflow, Self::Other, Self::Control];
+
+    /// The value of the label `model`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None_ => "__none__",
+            Self::Unknown => "__unknown__",
+            Self::Overflow => "__overflow__",
+            Self::Other => "__other__",
+            Self::Control => "__control__",
+        }
+    }
+}
+
+/// The store; one per process, it outlives every configuration.
+#[derive(Debug)]
+pub struct Store {
+    settings: Settings,
+    slots: Slots,
+    sets: Sets,
+    table: Table,
+    /// Raised whenever something is taken back from the recorders; see [`Presence`].
+    epoch: AtomicU64,
+    /// Workers whose recorder exists.
+    taken: Box<[AtomicBool]>,
+    presences: Mutex<Presences>,
+    ledger: Mutex<Ledger>,
+}
+
+/// The recorders there are, and the counts of those that are gone.
+#[derive(Debug, Default)]
+struct Presences {
+    here: Vec<Arc<Presence>>,
+    /// Requests settled by worker, recorders that are gone.
+    settled: Vec<u64>,
+}
+
+impl Store {
+    /// An empty store for `workers` worker threads.
+    #[must_use]
+    pub fn new(config: &weir_config::Telemetry, workers: usize) -> Arc<Self> {
+        Self::with(Settings::from(config), workers)
+    }
+
+    /// The same, with settings of the caller's own.
+    #[must_use]
+    pub fn with(settings: Settings, workers: usize) -> Arc<Self> {
+        let sets = Sets::new(settings.sharded_models_max, workers);
+        Arc::new(Self {
+            slots: Slots::new(settings.models_max),
+            table: Table::new(settings.models_max),
+            settings,
+            epoch: AtomicU64::new(0),
+            taken: (0..workers).map(|_| AtomicBool::new(false)).collect(),
+            presences: Mutex::new(Presences { here: Vec::new(), settled: vec![0; workers] }),
+            ledger: Mutex::new(Ledger::new(&sets)),
+            sets,
+        })
+    }
+
+    /// The backend of that name, registered now if it is new. From [`BACKENDS_MAX`] on they share the last number.
+    pub fn backend(&self, name: &str) -> BackendId {
+        let mut ledger = self.ledger();
+        let known = ledger.backends.iter().position(|backend| **backend == *name);
+        let number = known.unwrap_or(ledger.backends.len()).min(usize::from(BACKENDS_MAX) - 1);
+        let id = BackendId(u16::try_from(number).unwrap_or(BACKENDS_MAX - 1));
+        if known.is_none() && number == ledger.backends.len() {
+            ledger.backends.push(name.into());
+            for which in Reserved::ALL {
+                let model = ModelRef::reserved(id, which);
+                self.slots.get_or_make(model.slot);
+                ledger.open(model, &which.as_str().into());
+            }
+        }
+        id
+    }
+
+    /// A recorder for worker `worker`, counted from 0. While one exists for a worker, others for the same, and those
+    /// of no worker (`worker >= workers`), record too, but without lanes of their own.
+    #[must_use]
+    pub fn recorder(self: &Arc<Self>, worker: usize) -> Recorder {
+        let mut presences = lock(&self.presences);
+        presences.prune(&self.taken);
+        let free = self.taken.get(worker).is_some_and(|taken| !taken.swap(true, Ordering::AcqRel));
+        let presence = Arc::new(Presence::new(free.then_some(worker), self.epoch.load(Ordering::Acquire)));
+        presences.here.push(Arc::clone(&presence));
+        Recorder::new(Arc::clone(self), presence)
+    }
+
+    /// Gives slots to names that are known before their first request. Reserved and impossible names are passed over.
+    pub fn configure(&self, backend: BackendId, names: &[String]) {
+        for name in names {
+            self.admit(backend, name);
+        }
+    }
+
+    /// The control plane's beat, `now` since the start of the process. Publishes new names every time (call it every
+    /// 50 ms: with nothing to do it costs a few loads); once a second it folds the counters and moves busy models to
+    /// per-worker lanes.
+    pub fn tick(&self, now: Duration) {
+        let mut ledger = self.ledger();
+        self.publish(&mut ledger);
+        if ledger.judged_at.is_some_and(|last| now < last + promote::JUDGE_EVERY) {
+            return;
+        }
+        ledger.fold(&self.slots, &self.sets);
+        let mut presences = lock(&self.presences);
+        presences.prune(&self.taken);
+        let above = self.settings.shard_above_rps;
+        let passed = |epoch| presences.here.iter().all(|presence| presence.has_passed(epoch));
+        ledger.judge(now, above, (&self.slots, &self.sets), &self.epoch, passed);
+    }
+
+    /// Everything up to now, folded for the purpose.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let mut ledger = self.ledger();
+        self.publish(&mut ledger);
+        ledger.fold(&self.slots, &self.sets);
+        let books = ledger.books.values();
+        let models = books.filter(|book| !book.model.is_reserved() || book.totals.started > 0);
+        let models: Vec<_> = models.map(|book| ModelSnapshot::new(book)).collect();
+        Snapshot {
+            models_known: self.table.len() as u64,
+            models_exported: models.iter().filter(|model| !model.reserved).count() as u64,
+            names_overflowed: self.table.overflowed(),
+            workers: lock(&self.presences).settled(),
+            models,
+        }
+    }
+
+    fn admit(&self, backend: BackendId, name: &str) -> Admission {
+        self.table.admit(backend, name, |slot| self.slots.get_or_make(slot).is_some())
+    }
+
+    fn publish(&self, ledger: &mut Ledger) {
+        self.table.publish(|key, model| ledger.open(model, &key.name));
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        lock(&self.ledger)
+    }
+}
+
+impl Presences {
+    /// Forgets recorders that are gone and keeps what they counted; their workers may have a new one.
+    fn prune(&mut self, taken: &[AtomicBool]) {
+        let Self { here, settled } = self;
+        here.retain(|presence| {
+            let alive = Arc::strong_count(presence) > 1;
+            if !alive && let Some(worker) = presence.worker {
+                if let Some(total) = settled.get_mut(worker) {
+                    *total += presence.settled.load(Ordering::Acquire);
+                }
+                if let Some(taken) = taken.get(worker) {
+                    taken.store(false, Ordering::Release);
+                }
+            }
+            alive
+        });
+    }
+
+    /// Requests settled by worker.
+    fn settled(&self) -> Vec<u64> {
+        let mut settled = self.settled.clone();
+        for presence in &self.here {
+            if let Some(total) = presence.worker.and_then(|worker| settled.get_mut(worker)) {
+                *total += presence.settled.load(Ordering::Relaxed);
+            }
+        }
+        settled
+    }
+}
+
+/// What the locks guard is well formed after every statement, so a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,98 @@
+//! Where the models' counters live: slots in chunks that are made when first needed and never moved or freed, so a
+//! number finds them with two loads and no lock. A slot outlives its model; the generation tells the tenants apart.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use super::lane::Lane;
+use super::{BACKENDS_MAX, BackendId, ModelRef, Reserved};
+use crate::observation::Lifecycle;
+
+/// Slots of one chunk.
+const CHUNK: usize = 256;
+
+/// The first slots belong to the reserved names of each backend; models follow.
+pub(crate) const MODELS_FROM: u32 = BACKENDS_MAX as u32 * Reserved::ALL.len() as u32;
+
+/// One model's counters.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub(crate) struct Slot {
+    /// Which tenant the slot has; a [`ModelRef`] of another generation is stale.
+    pub(crate) generation: AtomicU16,
+    /// 0 = only the base lane is written; else 1 + the number of its set of per-worker lanes.
+    pub(crate) set: AtomicU32,
+    pub(crate) rare: Rare,
+    pub(crate) base: Lane,
+}
+
+/// Counters of what happens to a model rarely, so that sharing them costs nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    pub(crate) loads: AtomicU32,
+    pub(crate) load_failures: AtomicU32,
+    pub(crate) evictions: AtomicU32,
+    pub(crate) load_sum: AtomicU64,
+    /// A value, not a sum: nanoseconds of the last load.
+    pub(crate) load_last: AtomicU64,
+}
+
+impl Rare {
+    pub(crate) fn happened(&self, event: Lifecycle) {
+        match event {
+            Lifecycle::Loaded { took } => self.loaded(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)),
+            Lifecycle::LoadFailed => _ = self.load_failures.fetch_add(1, Relaxed),
+            Lifecycle::Evicted => _ = self.evictions.fetch_add(1, Relaxed),
+        }
+    }
+
+    pub(crate) fn loaded(&self, ns: u64) {
+        self.load_sum.fetch_add(ns, Relaxed);
+        self.load_last.store(ns, Relaxed);
+        self.loads.fetch_add(1, Relaxed);
+    }
+}
+
+/// All slots there can be.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    chunks: Box<[OnceLock<Box<[Slot]>>]>,
+}
+
+impl Slots {
+    /// Room for the reserved names and `models_max` models.
+    pub(crate) fn new(models_max: u32) -> Self {
+        let slots = (MODELS_FROM + models_max) as usize;
+        Self { chunks: (0..slots.div_ceil(CHUNK)).map(|_| OnceLock::new()).collect() }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, slot: u32) -> Option<&Slot> {
+        let slot = slot as usize;
+        self.chunks.get(slot / CHUNK)?.get()?.get(slot % CHUNK)
+    }
+
+    /// The slot, made with its chunk if it is the first of it; `None` beyond the last chunk.
+    pub(crate) fn get_or_make(&self, slot: u32) -> Option<&Slot> {
+        let slot = slot as usize;
+        let chunk = self.chunks.get(slot / CHUNK)?;
+        chunk.get_or_init(|| (0..CHUNK).map(|_| Slot::default()).collect()).get(slot % CHUNK)
+    }
+
+    /// The slot of a reference that is still of its generation.
+    #[inline]
+    pub(crate) fn current(&self, model: ModelRef) -> Option<&Slot> {
+        self.get(model.slot).filter(|slot| slot.generation.load(Relaxed) == model.generation)
+    }
+}
+
+impl ModelRef {
+    /// Reserved names have fixed slots, so this is arithmetic.
+    pub(crate) const fn reserved(backend: BackendId, which: Reserved) -> Self {
+        Self { slot: backend.0 as u32 * Reserved::ALL.len() as u32 + which as u32, generation: 0, backend }
+    }
+
+    pub(crate) const fn is_reserved(self) -> bool {
+        self.slot < MODELS_FROM
+    }
+}

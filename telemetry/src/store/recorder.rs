@@ -1,0 +1,140 @@
+//! The request path's side of the store: one recorder for each worker thread.
+//!
+//! Cost sketch: `resolve` one hash and one probe of an immutable map; `begin` and `end` find the slot (two loads),
+//! check its generation and whether it has per-worker lanes, and write. No lock, no allocation once a model's cells
+//! exist. `admit` takes a short lock, for the first successes of a name only.
+
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use arc_swap::ArcSwap;
+use arc_swap::cache::Cache;
+
+use super::cells::{Owned, Shared, Writer};
+use super::lane::Lane;
+use super::model::Slot;
+use super::sharding::Presence;
+use super::table::{Admission, Lookup, Map};
+use super::{BackendId, ModelRef, Reserved, Store};
+use crate::observation::{Lifecycle, Observation};
+
+/// Records what one thread sees. It may move to another thread but not be shared by two (`!Sync`): it is the only
+/// writer of its worker's lanes.
+pub struct Recorder {
+    store: Arc<Store>,
+    table: RefCell<Cache<Arc<ArcSwap<Map>>, Arc<Map>>>,
+    presence: Arc<Presence>,
+    not_sync: PhantomData<Cell<()>>,
+}
+
+impl Recorder {
+    pub(crate) fn new(store: Arc<Store>, presence: Arc<Presence>) -> Self {
+        let table = RefCell::new(Cache::new(Arc::clone(&store.table.published)));
+        Self { store, table, presence, not_sync: PhantomData }
+    }
+
+    /// The model of that name, if it has a slot. A request for a name that has none begins under
+    /// [`Reserved::Unknown`], one with no name under [`Reserved::None_`].
+    pub fn resolve(&self, backend: BackendId, name: &str) -> Option<ModelRef> {
+        // Nothing below can come back here, so the cell is free; were it not, the name would count as unknown.
+        let mut table = self.table.try_borrow_mut().ok()?;
+        table.load().get(&Lookup(backend, name)).copied()
+    }
+
+    /// The slot of a reserved name of that backend; arithmetic.
+    #[must_use]
+    pub const fn reserved(&self, backend: BackendId, which: Reserved) -> ModelRef {
+        ModelRef::reserved(backend, which)
+    }
+
+    /// A request for the model begins: it is in flight until [`Recorder::end`].
+    #[inline]
+    pub fn begin(&self, model: ModelRef) {
+        self.quiesce();
+        if let Some(slot) = self.slot(model) {
+            self.write(slot, Lane::begin::<Owned>, Lane::begin::<Shared>);
+        }
+    }
+
+    /// The request that began under `model` (or was moved there by [`Recorder::admit`]) ends. Exactly once for each
+    /// begin.
+    #[inline]
+    pub fn end(&self, model: ModelRef, seen: &Observation) {
+        Owned::add64(&self.presence.settled, 1);
+        let Some(slot) = self.slot(model) else { return };
+        self.write(slot, |lane| lane.end::<Owned>(seen), |lane| lane.end::<Shared>(seen));
+        if let Some(ns) = seen.load_ns {
+            slot.rare.loaded(ns);
+        }
+    }
+
+    /// A backend answered well for a name without a slot: gives it one at once, so that this very request is counted
+    /// under it. The request must have begun under [`Reserved::Unknown`] of the backend and its begin is moved; end
+    /// it under what is returned: the new slot, [`Reserved::Overflow`] when there is no room, or
+    /// [`Reserved::Unknown`] for a name that no model can have (reserved, too long, control characters).
+    ///
+    /// Call it for successes alone: this is what keeps names made up by clients out of the table.
+    pub fn admit(&self, backend: BackendId, name: &str) -> ModelRef {
+        let begun = ModelRef::reserved(backend, Reserved::Unknown);
+        let model = match self.store.admit(backend, name) {
+            Admission::Slot(model) => model,
+            Admission::Overflow => ModelRef::reserved(backend, Reserved::Overflow),
+            Admission::Refused => return begun,
+        };
+        if let Some(slot) = self.slot(begun) {
+            self.write(slot, Lane::unbegin::<Owned>, Lane::unbegin::<Shared>);
+        }
+        self.begin(model);
+        model
+    }
+
+    /// Something happened to the model outside of a request for it.
+    pub fn lifecycle(&self, model: ModelRef, event: Lifecycle) {
+        if let Some(slot) = self.slot(model) {
+            slot.rare.happened(event);
+        }
+    }
+
+    /// Says that this thread is outside of any call. Every `begin` does; a worker that may stay without requests for
+    /// long calls it about once a second, or slots and lanes that are to be reused wait for its next request.
+    #[inline]
+    pub fn quiesce(&self) {
+        self.presence.epoch.store(self.store.epoch.load(Acquire), Release);
+    }
+
+    /// The slot; that of the backend's `__other__` when the model has left its own since.
+    #[inline]
+    fn slot(&self, model: ModelRef) -> Option<&Slot> {
+        match self.store.slots.current(model) {
+            Some(slot) => Some(slot),
+            None => self.stale(model),
+        }
+    }
+
+    #[cold]
+    fn stale(&self, model: ModelRef) -> Option<&Slot> {
+        self.store.slots.get(ModelRef::reserved(model.backend, Reserved::Other).slot)
+    }
+
+    /// Writes to this worker's lane of the model, or to its base lane when it has none.
+    #[inline]
+    fn write(&self, slot: &Slot, owned: impl FnOnce(&Lane), shared: impl FnOnce(&Lane)) {
+        let set = slot.set.load(Relaxed);
+        if set != 0
+            && let Some(worker) = self.presence.worker
+            && let Some(lane) = self.store.sets.lane(set, worker)
+        {
+            owned(lane);
+        } else {
+            shared(&slot.base);
+        }
+    }
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").field("presence", &self.presence).finish_non_exhaustive()
+    }
+}

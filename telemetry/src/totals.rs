@@ -1,0 +1,180 @@
+//! Everything counted of one model, as plain numbers.
+
+use crate::distribution::Distribution;
+use crate::observation::{Evidence, Outcome, Start};
+use crate::store::grid::CELLS;
+
+/// The totals of one model, or of several together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Totals {
+    /// Requests that began.
+    pub started: u64,
+    /// Requests that ended, by [`Outcome::index`].
+    pub outcomes: [u64; 8],
+    /// Durations of the `ok` ones, by [`Start::index`].
+    pub durations: [Distribution; 3],
+    /// Times to first byte of the `ok` ones that had one.
+    pub first_byte: Distribution,
+    /// Cold starts by [`Evidence::index`], whatever the outcome.
+    pub cold_starts: [u64; 5],
+    /// Requests that waited inside weir.
+    pub queued: u64,
+    /// How long they waited, nanoseconds.
+    pub queue_ns: u128,
+    /// Body bytes from callers.
+    pub request_bytes: u64,
+    /// Body bytes from backends.
+    pub response_bytes: u64,
+    /// Loads that succeeded.
+    pub loads: u64,
+    /// Loads that failed.
+    pub load_failures: u64,
+    /// How long the successful loads took together, nanoseconds.
+    pub load_ns: u128,
+    /// How long the last one took, nanoseconds; 0 = none yet.
+    pub load_last_ns: u64,
+    /// Times the model was put out of memory.
+    pub evictions: u64,
+}
+
+impl Totals {
+    /// Requests that ended with `outcome`.
+    #[must_use]
+    pub fn requests(&self, outcome: Outcome) -> u64 {
+        self.outcomes.get(outcome.index()).copied().unwrap_or(0)
+    }
+
+    /// Requests that ended.
+    #[must_use]
+    pub fn settled(&self) -> u64 {
+        self.outcomes.iter().sum()
+    }
+
+    /// Requests that began and have not ended. Read while requests run, it may be off by those that begin or end at
+    /// that moment.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        let open = self.started.wrapping_sub(self.settled());
+        // What looks like a huge number is an end seen before its begin.
+        if open > u64::MAX / 2 { 0 } else { open }
+    }
+
+    /// Failures of the serving side (see [`Outcome::is_failure`]).
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        Outcome::ALL.iter().filter(|outcome| outcome.is_failure()).map(|outcome| self.requests(*outcome)).sum()
+    }
+
+    /// Durations of the successes that started so.
+    #[must_use]
+    pub const fn duration(&self, start: Start) -> &Distribution {
+        let [hot, cold, unknown] = &self.durations;
+        match start {
+            Start::Hot => hot,
+            Start::Cold => cold,
+            Start::Unknown => unknown,
+        }
+    }
+
+    /// Cold starts of which this layer told.
+    #[must_use]
+    pub fn cold_starts(&self, evidence: Evidence) -> u64 {
+        self.cold_starts.get(evidence.index()).copied().unwrap_or(0)
+    }
+
+    /// hot / (hot + cold) over the successes whose start is known; `None` where none is.
+    #[must_use]
+    pub fn hit_ratio(&self) -> Option<f64> {
+        hit_ratio(self.duration(Start::Hot).count(), self.duration(Start::Cold).count())
+    }
+
+    /// Adds what happened lately.
+    pub(crate) fn add(&mut self, delta: &Delta) {
+        self.started = self.started.wrapping_add(delta.started);
+        add_each(&mut self.outcomes, &delta.outcomes);
+        add_each(&mut self.cold_starts, &delta.cold_starts);
+        for ((ours, cells), sum) in self.durations.iter_mut().zip(&delta.cells).zip(delta.sums) {
+            ours.add_cells(cells, sum);
+        }
+        self.first_byte.add_cells(&delta.first_byte, delta.first_byte_sum);
+        self.queued += u64::from(delta.queued);
+        self.queue_ns += u128::from(delta.queue_sum);
+        self.request_bytes = self.request_bytes.wrapping_add(delta.request_bytes);
+        self.response_bytes = self.response_bytes.wrapping_add(delta.response_bytes);
+        self.loads += u64::from(delta.loads);
+        self.load_failures += u64::from(delta.load_failures);
+        self.load_ns += u128::from(delta.load_sum);
+        self.evictions += u64::from(delta.evictions);
+        if delta.loads > 0 {
+            self.load_last_ns = delta.load_last;
+        }
+    }
+}
+
+/// hot / (hot + cold), if there was any of them.
+pub(crate) fn hit_ratio(hot: u64, cold: u64) -> Option<f64> {
+    let known = hot + cold;
+    (known > 0).then(|| hot as f64 / known as f64)
+}
+
+/// What one model did between two folds: dense, reused from model to model.
+#[derive(Debug)]
+pub(crate) struct Delta {
+    pub(crate) started: u64,
+    /// `Ok` is filled in from the cells.
+    pub(crate) outcomes: [u32; 8],
+    pub(crate) cold_starts: [u32; 5],
+    pub(crate) cells: [[u32; CELLS]; 3],
+    pub(crate) sums: [u64; 3],
+    pub(crate) first_byte: [u32; CELLS],
+    pub(crate) first_byte_sum: u64,
+    pub(crate) queued: u32,
+    pub(crate) queue_sum: u64,
+    pub(crate) request_bytes: u64,
+    pub(crate) response_bytes: u64,
+    pub(crate) loads: u32,
+    pub(crate) load_failures: u32,
+    pub(crate) load_sum: u64,
+    pub(crate) load_last: u64,
+    pub(crate) evictions: u32,
+}
+
+impl Default for Delta {
+    fn default() -> Self {
+        Self {
+            started: 0,
+            outcomes: [0; 8],
+            cold_starts: [0; 5],
+            cells: [[0; CELLS]; 3],
+            sums: [0; 3],
+            first_byte: [0; CELLS],
+            first_byte_sum: 0,
+            queued: 0,
+            queue_sum: 0,
+            request_bytes: 0,
+            response_bytes: 0,
+            loads: 0,
+            load_failures: 0,
+            load_sum: 0,
+            load_last: 0,
+            evictions: 0,
+        }
+    }
+}
+
+impl Delta {
+    /// The successes are counted by their cells alone.
+    pub(crate) fn count_successes(&mut self) {
+        let ok = self.cells.iter().flatten().sum();
+        if let Some(counter) = self.outcomes.get_mut(Outcome::Ok.index()) {
+            *counter = ok;
+        }
+    }
+}
+
+fn add_each<const N: usize>(ours: &mut [u64; N], theirs: &[u32; N]) {
+    for (ours, theirs) in ours.iter_mut().zip(theirs) {
+        *ours += u64::from(*theirs);
+    }
+}
