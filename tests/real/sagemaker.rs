@@ -64,7 +64,7 @@ impl Received {
 
     /// The headers in order, less those that weir may add and those that differ between two calls of the same thing.
     fn comparable(&self) -> Vec<(&str, &str)> {
-        let changing = ["host", "x-amz-date", "authorization", "amz-sdk-invocation-id"];
+        let changing = ["host", "x-amz-date", "authorization", "amz-sdk-invocation-id", "user-agent"];
         let kept = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         kept.filter(|(name, _)| !ADDED.contains(name) && !changing.contains(name)).collect()
     }

@@ -30,7 +30,8 @@ impl Pair {
     }
 
     fn predict(&self, model: &str) -> Reply {
-        curl(&["--data-raw", "hello", &self.weir.url(&format!("/predictions/{model}"))])
+        let url = self.weir.url(&format!("/predictions/{model}"));
+        curl(&["--header", "content-type: text/plain", "--data-raw", "hello", &url])
     }
 
     /// Whether the model has a worker that was started and is not ready.

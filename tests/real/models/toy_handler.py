@@ -50,7 +50,9 @@ TOY = Toy()
 
 def text_of(row):
     body = row.get("body") or row.get("data") or b""
-    return body.decode() if isinstance(body, (bytes, bytearray)) else json.dumps(body)
+    if isinstance(body, (bytes, bytearray)):
+        return body.decode()
+    return body if isinstance(body, str) else json.dumps(body)
 
 
 def handle(rows, context):
