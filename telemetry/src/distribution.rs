@@ -63,7 +63,8 @@ impl Distribution {
     pub fn at_most(&self, bound: Duration) -> u64 {
         let bound = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);
         let cells = BOUNDS.iter().take(CELLS - 1).take_while(|upper| **upper <= bound).count();
-        self.up_to(cells)
+        let [count] = self.cumulative(&[cells]);
+        count
     }
 
     /// The cells that were hit or lie between such, with their counts: `(cell, count)`, ascending.
@@ -71,9 +72,18 @@ impl Distribution {
         self.counts.iter().enumerate().map(|(at, count)| (self.first + at, *count))
     }
 
-    /// How many lie in the first `cells` cells.
-    pub(crate) fn up_to(&self, cells: usize) -> u64 {
-        self.counts.iter().take(cells.saturating_sub(self.first)).sum()
+    /// How many lie up to each of ascending bounds, which are given as [`grid::cells_up_to`] does.
+    ///
+    /// [`grid::cells_up_to`]: crate::store::grid::cells_up_to
+    pub(crate) fn cumulative<const N: usize>(&self, bounds: &[usize; N]) -> [u64; N] {
+        let mut cells = self.cells().peekable();
+        let mut below = 0;
+        bounds.map(|bound| {
+            while let Some((_, count)) = cells.next_if(|(cell, _)| *cell < bound) {
+                below += count;
+            }
+            below
+        })
     }
 
     /// Adds dense counts and their sum.
@@ -115,12 +125,6 @@ impl Distribution {
             rest.counts = Vec::new();
         }
         rest
-    }
-
-    /// Forgets everything, keeps the memory.
-    pub(crate) fn clear(&mut self) {
-        self.sum_ns = 0;
-        self.counts.clear();
     }
 
     /// Makes the stretch include `first..=last`.

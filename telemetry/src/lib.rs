@@ -11,8 +11,8 @@ mod encode;
 pub mod names;
 pub mod process;
 
-pub use encode::text::encode_text;
 pub use distribution::Distribution;
+pub use encode::text::{TEXT_CONTENT_TYPE, encode_text};
 pub use observation::{Evidence, Lifecycle, Observation, Outcome, Start};
 pub use settings::Settings;
 pub use snapshot::{ModelSnapshot, Snapshot};

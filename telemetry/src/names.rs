@@ -95,8 +95,8 @@ pub fn find(name: &str) -> Option<&'static Family> {
 /// Upper bounds of the classic buckets in seconds: OTel's `http.server.request.duration` and what model servers need
 /// above 10 s. All lie on the store's grid, so the buckets are exact.
 pub const CLASSIC_LE: [&str; 18] = [
-    "0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1", "2.5", "5", "7.5", "10", "30", "60",
-    "120", "300",
+    "0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1", "2.5", "5", "7.5", "10",
+    "30", "60", "120", "300",
 ];
 
 /// The same bounds in nanoseconds.
@@ -231,7 +231,11 @@ mod tests {
             let stem = name.trim_end_matches("_total");
             assert!(family.unit == Unit::Plain || stem.ends_with(family.unit.as_str()), "{name}");
             assert!(family.help.ends_with('.') && !family.help.contains('\n'), "{name}");
-            assert_eq!(family.scope == Scope::Model, family.labels.starts_with(&["backend", "model"]), "{name}");
+            assert_eq!(
+                family.scope == Scope::Model,
+                family.labels.starts_with(&["backend", "model"]),
+                "{name}"
+            );
         }
     }
 

@@ -54,10 +54,7 @@ impl Outcome {
     /// neither a success nor a failure of the model.
     #[must_use]
     pub const fn is_failure(self) -> bool {
-        matches!(
-            self,
-            Self::ServerError | Self::Timeout | Self::Unreachable | Self::NotReady | Self::Shed
-        )
+        matches!(self, Self::ServerError | Self::Timeout | Self::Unreachable | Self::NotReady | Self::Shed)
     }
 
     /// Position in [`Outcome::ALL`].

@@ -16,7 +16,7 @@
 use std::sync::OnceLock;
 
 use metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString};
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::names::{self, BUILD_INFO, CLASSIC_LE_NS, Kind, Scope};
 
@@ -28,29 +28,19 @@ pub struct Process {
 
 impl Process {
     /// Makes the recorder and puts it behind the `metrics` macros, once for the process; later calls give the same.
-    ///
-    /// # Errors
-    /// Only if the exporter refuses the buckets that are set here.
-    pub fn install() -> Result<Self, BuildError> {
+    #[must_use]
+    pub fn install() -> Self {
         static PROCESS: OnceLock<Process> = OnceLock::new();
-        if let Some(process) = PROCESS.get() {
-            return Ok(process.clone());
-        }
-        let mut builder = PrometheusBuilder::new();
-        for family in names::all().filter(|family| family.scope == Scope::Gateway && family.kind == Kind::Histogram) {
-            let seconds = CLASSIC_LE_NS.map(|ns| ns as f64 / 1e9);
-            builder = builder.set_buckets_for_metric(Matcher::Full(family.name.to_owned()), &seconds)?;
-        }
-        let process = PROCESS.get_or_init(|| {
-            let recorder = builder.build_recorder();
+        let make = || {
+            let recorder = builder().build_recorder();
             describe(&recorder);
             let handle = recorder.handle();
             // Somebody else's recorder may stand there (a host process that embeds us): theirs then counts, and
             // ours renders the descriptions only.
             _ = metrics::set_global_recorder(recorder);
             Self { handle }
-        });
-        Ok(process.clone())
+        };
+        PROCESS.get_or_init(make).clone()
     }
 
     /// Appends the families in text format 0.0.4.
@@ -76,6 +66,17 @@ impl std::fmt::Debug for Process {
     }
 }
 
+#[expect(clippy::expect_used, reason = "the buckets are a constant of this crate, and not empty")]
+fn builder() -> PrometheusBuilder {
+    let seconds = CLASSIC_LE_NS.map(|ns| ns as f64 / 1e9);
+    names::all()
+        .filter(|family| family.scope == Scope::Gateway && family.kind == Kind::Histogram)
+        .map(|family| Matcher::Full(family.name.to_owned()))
+        .fold(PrometheusBuilder::new(), |builder, histogram| {
+            builder.set_buckets_for_metric(histogram, &seconds).expect("only an empty list is refused")
+        })
+}
+
 /// Gives every gateway family its help, and sets the one gauge that never changes.
 fn describe(recorder: &impl Recorder) {
     for family in names::all().filter(|family| family.scope == Scope::Gateway) {
@@ -90,4 +91,44 @@ fn describe(recorder: &impl Recorder) {
     let key = Key::from_parts(BUILD_INFO.name, vec![version]);
     let metadata = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
     recorder.register_gauge(&key, &metadata).set(1.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics::{counter, gauge, histogram};
+
+    use super::*;
+    use crate::names::Family;
+
+    /// Records one value of every gateway family, each label set to a word.
+    fn record_all() {
+        for family in names::all().filter(|family| family.scope == Scope::Gateway && *family != &BUILD_INFO) {
+            let labels: Vec<_> = family.labels.iter().map(|name| Label::new(*name, "x")).collect();
+            match family.kind {
+                Kind::Counter => counter!(family.name, labels).increment(1),
+                Kind::Gauge => gauge!(family.name, labels).set(1.0),
+                Kind::Histogram => histogram!(family.name, labels).record(0.2),
+            }
+        }
+    }
+
+    #[test]
+    fn every_gateway_family_is_rendered_with_its_help_and_type() {
+        let process = Process::install();
+        record_all();
+        process.upkeep();
+        let mut text = String::from("# before\n");
+        Process::install().render_to(&mut text);
+        assert!(text.starts_with("# before\n"));
+        for family in names::all().filter(|family| family.scope == Scope::Gateway) {
+            let Family { name, help, kind, .. } = family;
+            assert!(text.contains(&format!("# HELP {name} {help}\n")), "no help of {name} in {text}");
+            assert!(
+                text.contains(&format!("# TYPE {name} {}\n", kind.as_str())),
+                "no type of {name} in {text}"
+            );
+        }
+        assert!(text.contains("weir_error_duration_seconds_bucket{outcome=\"x\",le=\"300\"} 1\n"), "{text}");
+        assert!(text.contains(&format!("weir_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION"))));
+    }
 }

@@ -63,7 +63,11 @@ impl Totals {
     /// Failures of the serving side (see [`Outcome::is_failure`]).
     #[must_use]
     pub fn failures(&self) -> u64 {
-        Outcome::ALL.iter().filter(|outcome| outcome.is_failure()).map(|outcome| self.requests(*outcome)).sum()
+        Outcome::ALL
+            .iter()
+            .filter(|outcome| outcome.is_failure())
+            .map(|outcome| self.requests(*outcome))
+            .sum()
     }
 
     /// Durations of the successes that started so.

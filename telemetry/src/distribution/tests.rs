@@ -18,8 +18,10 @@ fn exact(sorted: &[u64], q: f64) -> u64 {
     sorted[rank - 1]
 }
 
+type Shape = fn(f64) -> f64;
+
 /// Five shapes of latency, from a uniform variate in (0, 1): what each makes of it, in nanoseconds.
-const SHAPES: [(&str, fn(f64) -> f64); 5] = [
+const SHAPES: [(&str, Shape); 5] = [
     ("uniform", |u| 1e6 + u * 1e9),
     ("exponential", |u| 70_000.0 - u.ln() * 20e6),
     ("lognormal-like", |u| 30e6 * (1.2 * (u / (1.0 - u)).ln()).exp().clamp(0.01, 1e4)),

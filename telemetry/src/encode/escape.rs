@@ -40,7 +40,10 @@ mod tests {
 
     #[test]
     fn quotes_backslashes_and_line_feeds_are_escaped_and_nothing_else_is() {
-        assert_eq!(label_pair("a\"b", "c\\d\ne\u{202e}模"), "backend=\"a\\\"b\",model=\"c\\\\d\\ne\u{202e}模\"");
+        assert_eq!(
+            label_pair("a\"b", "c\\d\ne\u{202e}模"),
+            "backend=\"a\\\"b\",model=\"c\\\\d\\ne\u{202e}模\""
+        );
         let mut out = String::new();
         help("say \"a\\b\"\nc", &mut out);
         assert_eq!(out, "say \"a\\\\b\"\\nc");

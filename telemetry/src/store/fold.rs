@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_drained_lane_is_empty_and_a_kept_one_tells_only_the_difference() {
-        let (base, lane, rare, mut kept) = (Lane::default(), Lane::default(), Rare::default(), Kept::default());
+        let (base, lane, rare, mut kept) =
+            (Lane::default(), Lane::default(), Rare::default(), Kept::default());
         for _ in 0..3 {
             base.begin::<Shared>();
             base.end::<Shared>(&ok());

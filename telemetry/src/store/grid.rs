@@ -12,9 +12,6 @@ pub(crate) const CELLS: usize = 224;
 /// The largest finite bound, 2^10 s.
 pub(crate) const TOP_NS: u64 = 1_024_000_000_000;
 
-/// Native resolution: 2^3 buckets per power of two.
-pub(crate) const SCHEMA: i32 = 3;
-
 /// Native bucket numbers of the first and the last power-of-two bound: 2^(-112/8) s and 2^(80/8) s.
 pub(crate) const NATIVE_FIRST: i32 = -112;
 /// See [`NATIVE_FIRST`].
@@ -31,7 +28,8 @@ pub(crate) static BOUNDS: [u64; 256] = bounds();
 pub(crate) fn index(ns: u64) -> usize {
     let clamped = ns.clamp(LOW, HIGH);
     let exponent = 63 - clamped.leading_zeros();
-    let position = ((exponent - LOW_EXPONENT) << SUB_BITS) + ((clamped >> (exponent - SUB_BITS)) & SUB_MASK) as u32;
+    let position =
+        ((exponent - LOW_EXPONENT) << SUB_BITS) + ((clamped >> (exponent - SUB_BITS)) & SUB_MASK) as u32;
     let first = usize::from(START.get(position as usize).copied().unwrap_or(0));
     let above = |cell: usize| usize::from(BOUNDS.get(cell).is_some_and(|bound| clamped > *bound));
     first + above(first) + above(first + 1)
@@ -44,9 +42,24 @@ pub(crate) fn edges(cell: usize) -> (u64, Option<u64>) {
     (lower, upper)
 }
 
-/// The cells up to and including this one hold exactly the durations `<= bound_ns`, if `bound_ns` is on the grid.
-pub(crate) fn cell_of_bound(bound_ns: u64) -> Option<usize> {
-    BOUNDS.iter().take(CELLS - 1).position(|bound| *bound == bound_ns)
+/// For each bound, which must be one of the grid's, how many cells hold exactly the durations up to it.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated at compile time, where a wrong index is a compile error"
+)]
+pub(crate) const fn cells_up_to<const N: usize>(bounds_ns: &[u64; N]) -> [usize; N] {
+    let grid = bounds();
+    let mut cells = [0; N];
+    let mut at = 0;
+    while at < N {
+        let mut cell = 0;
+        while grid[cell] != bounds_ns[at] {
+            cell += 1;
+        }
+        cells[at] = cell + 1;
+        at += 1;
+    }
+    cells
 }
 
 /// The bound of native bucket `number` at schema 3, `2^(number/8)` seconds, in nanoseconds rounded down.
@@ -89,13 +102,19 @@ const POSITIONS: usize = (41 - LOW_EXPONENT as usize) << SUB_BITS;
 /// First possible cell of each look-up position.
 static START: [u8; POSITIONS] = starts();
 
-#[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a wrong index is a compile error")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated at compile time, where a wrong index is a compile error"
+)]
 const fn root_at(roots: &[u64; 8], at: usize) -> u64 {
     roots[at]
 }
 
 /// Merges the two ascending lists, without the doubles.
-#[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a wrong index is a compile error")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated at compile time, where a wrong index is a compile error"
+)]
 const fn bounds() -> [u64; 256] {
     let mut merged = [u64::MAX; 256];
     let (mut length, mut number, mut decimal) = (0, NATIVE_FIRST, 0);
@@ -116,7 +135,10 @@ const fn bounds() -> [u64; 256] {
     merged
 }
 
-#[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a wrong index is a compile error")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated at compile time, where a wrong index is a compile error"
+)]
 const fn starts() -> [u8; POSITIONS] {
     let bounds = bounds();
     let mut starts = [0; POSITIONS];
@@ -129,7 +151,7 @@ const fn starts() -> [u8; POSITIONS] {
         while bounds[cell] < lowest {
             cell += 1;
         }
-        let spanned = bounds[cell + 2] <= lowest + step - 1;
+        let spanned = bounds[cell + 2] < lowest + step;
         assert!(!spanned || bounds[cell + 2] == u64::MAX, "a position spans at most two bounds");
         starts[position] = cell as u8;
         position += 1;
@@ -162,8 +184,8 @@ mod tests {
     #[test]
     fn bounds_ascend_and_hold_both_lists() {
         assert!(BOUNDS.iter().take(CELLS).is_sorted_by(|a, b| a < b));
-        assert!(DECIMAL.iter().all(|bound| cell_of_bound(*bound).is_some()));
-        assert!((NATIVE_FIRST..=NATIVE_LAST).all(|n| cell_of_bound(native_bound(n)).is_some()));
+        assert!(DECIMAL.iter().all(|bound| BOUNDS.contains(bound)));
+        assert!((NATIVE_FIRST..=NATIVE_LAST).all(|n| BOUNDS.contains(&native_bound(n))));
     }
 
     #[test]

@@ -113,7 +113,9 @@ impl Ledger {
 impl Book {
     /// Nothing began since, nothing is in flight that could have ended: the other counters cannot have moved.
     fn can_be_skipped(&self, slot: &Slot) -> bool {
-        self.lent == Lent::No && is_quiet(&slot.base, &slot.rare) && self.totals.started == self.totals.settled()
+        self.lent == Lent::No
+            && is_quiet(&slot.base, &slot.rare)
+            && self.totals.started == self.totals.settled()
     }
 
     pub(crate) fn lend(&mut self, slot: &Slot, set: u32) {

@@ -44,7 +44,9 @@ impl Ledger {
                     }
                 }
                 Lent::Yes { set, .. } if began > hot / 2.0 => book.lent = Lent::Yes { set, cool: 0 },
-                Lent::Yes { set, cool } if cool < COOL_JUDGEMENTS => book.lent = Lent::Yes { set, cool: cool + 1 },
+                Lent::Yes { set, cool } if cool < COOL_JUDGEMENTS => {
+                    book.lent = Lent::Yes { set, cool: cool + 1 }
+                }
                 Lent::Yes { set, .. } => {
                     slot.set.store(0, Ordering::Relaxed);
                     let epoch = epoch.fetch_add(1, Ordering::AcqRel) + 1;

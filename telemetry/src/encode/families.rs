@@ -1,0 +1,145 @@
+//! Which series exist and what their values are, for every format alike.
+//!
+//! Families come in the order of [`names`], each whole before the next. A model that is exported always has
+//! `requests_total{outcome="ok"}`, its bytes and what is in flight, also at 0, so that a rate exists from its first
+//! scrape on. Everything else appears once it has happened and stays: a model that no backend can tell hot from cold
+//! for does not carry empty hot and cold histograms.
+
+use crate::distribution::Distribution;
+use crate::names::{self, Family};
+use crate::observation::{Evidence, Outcome, Start};
+use crate::snapshot::{ModelSnapshot, Snapshot};
+use crate::totals::Totals;
+
+/// One value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value<'s> {
+    /// A number of things.
+    Count(u64),
+    /// A time, written in seconds.
+    Nanoseconds(u128),
+    /// A histogram.
+    Distribution(&'s Distribution),
+}
+
+/// The labels of one series.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Series<'s> {
+    /// Whose it is; `None` for the store's own.
+    pub(crate) model: Option<&'s ModelSnapshot>,
+    /// One more label, and its value.
+    pub(crate) extra: Option<(&'static str, &'s str)>,
+}
+
+/// A format.
+pub(crate) trait Sink {
+    /// A family begins; it has at least one series.
+    fn open(&mut self, family: &Family);
+    /// One series of the family that was opened last.
+    fn series(&mut self, family: &Family, series: Series<'_>, value: Value<'_>);
+    /// The family has no more series.
+    fn close(&mut self, family: &Family);
+}
+
+/// Writes all families of a snapshot.
+pub(crate) fn write(snapshot: &Snapshot, sink: &mut impl Sink) {
+    for (family, values) in PER_MODEL {
+        let mut opened = false;
+        for model in &snapshot.models {
+            values(&model.totals, &mut |extra, value| {
+                if !opened {
+                    sink.open(family);
+                    opened = true;
+                }
+                let extra = extra.and_then(|extra| Some((*family.labels.get(2)?, extra)));
+                sink.series(family, Series { model: Some(model), extra }, value);
+            });
+        }
+        if opened {
+            sink.close(family);
+        }
+    }
+    write_store(snapshot, sink);
+}
+
+fn write_store(snapshot: &Snapshot, sink: &mut impl Sink) {
+    let single = [
+        (&names::MODELS_KNOWN, snapshot.models_known),
+        (&names::MODELS_EXPORTED, snapshot.models_exported),
+        (&names::MODELS_OVERFLOW, snapshot.names_overflowed),
+    ];
+    for (family, count) in single {
+        sink.open(family);
+        sink.series(family, Series { model: None, extra: None }, Value::Count(count));
+        sink.close(family);
+    }
+    if snapshot.workers.is_empty() {
+        return;
+    }
+    let family = &names::WORKER_REQUESTS;
+    sink.open(family);
+    let mut number = itoa::Buffer::new();
+    for (worker, settled) in snapshot.workers.iter().enumerate() {
+        let extra = family.labels.first().map(|name| (*name, number.format(worker)));
+        sink.series(family, Series { model: None, extra }, Value::Count(*settled));
+    }
+    sink.close(family);
+}
+
+/// Takes the value of the third label, if the family has one, and the value of the series.
+type Emit<'e> = dyn for<'v> FnMut(Option<&'static str>, Value<'v>) + 'e;
+
+/// Emits the values of one family.
+type Values = fn(&Totals, &mut Emit<'_>);
+
+/// The families of a model and how their values are taken from its totals.
+#[rustfmt::skip]
+const PER_MODEL: &[(Family, Values)] = &[
+    (names::MODEL_REQUESTS, requests),
+    (names::MODEL_REQUEST_DURATION, durations),
+    (names::MODEL_TIME_TO_FIRST_BYTE, first_byte),
+    (names::MODEL_COLD_STARTS, cold_starts),
+    (names::MODEL_LOADS, |of, emit| if of.loads > 0 { emit(None, Value::Count(of.loads)) }),
+    (names::MODEL_LOAD_FAILURES, |of, emit| if of.load_failures > 0 { emit(None, Value::Count(of.load_failures)) }),
+    (names::MODEL_LOAD_SECONDS, |of, emit| if of.loads > 0 { emit(None, Value::Nanoseconds(of.load_ns)) }),
+    (names::MODEL_LAST_LOAD, |of, emit| if of.loads > 0 { emit(None, Value::Nanoseconds(of.load_last_ns.into())) }),
+    (names::MODEL_EVICTIONS, |of, emit| if of.evictions > 0 { emit(None, Value::Count(of.evictions)) }),
+    (names::MODEL_QUEUE_SECONDS, |of, emit| if of.queued > 0 { emit(None, Value::Nanoseconds(of.queue_ns)) }),
+    (names::MODEL_QUEUED_REQUESTS, |of, emit| if of.queued > 0 { emit(None, Value::Count(of.queued)) }),
+    (names::MODEL_IN_FLIGHT, |of, emit| emit(None, Value::Count(of.in_flight()))),
+    (names::MODEL_REQUEST_BYTES, |of, emit| emit(None, Value::Count(of.request_bytes))),
+    (names::MODEL_RESPONSE_BYTES, |of, emit| emit(None, Value::Count(of.response_bytes))),
+];
+
+fn requests(of: &Totals, emit: &mut Emit<'_>) {
+    for outcome in Outcome::ALL {
+        let count = of.requests(outcome);
+        if count > 0 || outcome == Outcome::Ok {
+            emit(Some(outcome.as_str()), Value::Count(count));
+        }
+    }
+}
+
+fn durations(of: &Totals, emit: &mut Emit<'_>) {
+    for start in Start::ALL {
+        let durations = of.duration(start);
+        if !durations.is_empty() {
+            emit(Some(start.as_str()), Value::Distribution(durations));
+        }
+    }
+}
+
+fn first_byte(of: &Totals, emit: &mut Emit<'_>) {
+    if !of.first_byte.is_empty() {
+        emit(None, Value::Distribution(&of.first_byte));
+    }
+}
+
+fn cold_starts(of: &Totals, emit: &mut Emit<'_>) {
+    for evidence in Evidence::ALL {
+        let count = of.cold_starts(evidence);
+        if count > 0 {
+            emit(Some(evidence.as_str()), Value::Count(count));
+        }
+    }
+}

@@ -1,0 +1,173 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::*;
+use crate::names::{self, Kind, Scope};
+use crate::observation::{Evidence, Lifecycle, Observation, Outcome, Start};
+use crate::{Reserved, Settings, Store};
+
+/// A store with a model in which everything has happened once.
+fn full() -> Snapshot {
+    let store = Store::with(Settings::default(), 1);
+    let backend = store.backend("mms");
+    store.configure(backend, &["a\"b".to_owned(), "idle".to_owned()]);
+    store.tick(Duration::ZERO);
+    let recorder = store.recorder(0);
+    let model = recorder.resolve(backend, "a\"b").unwrap();
+    for outcome in Outcome::ALL {
+        for start in Start::ALL {
+            recorder.begin(model);
+            recorder.end(
+                model,
+                &Observation {
+                    evidence: Some(Evidence::Header),
+                    first_byte_ns: Some(4_000_000),
+                    queue_ns: 1_500,
+                    request_bytes: 10,
+                    response_bytes: 20,
+                    load_ns: (start == Start::Cold && outcome == Outcome::Ok).then_some(3_000_000_000),
+                    ..Observation::new(outcome, start, 5_000_000)
+                },
+            );
+        }
+    }
+    for event in
+        [Lifecycle::LoadFailed, Lifecycle::Evicted, Lifecycle::Loaded { took: Duration::from_millis(250) }]
+    {
+        recorder.lifecycle(model, event);
+    }
+    recorder.begin(recorder.reserved(backend, Reserved::None_));
+    store.snapshot()
+}
+
+fn text_of(snapshot: &Snapshot) -> String {
+    let mut out = String::new();
+    encode_text(snapshot, &mut out);
+    out
+}
+
+#[test]
+fn every_line_of_a_model_reads_as_the_format_wants() {
+    let text = text_of(&full());
+    let labels = r#"backend="mms",model="a\"b""#;
+    for line in [
+        r#"weir_model_requests_total{LABELS,outcome="ok"} 3"#,
+        r#"weir_model_requests_total{LABELS,outcome="cancelled"} 3"#,
+        r#"weir_model_request_duration_seconds_bucket{LABELS,start="hot",le="0.005"} 1"#,
+        r#"weir_model_request_duration_seconds_bucket{LABELS,start="cold",le="+Inf"} 1"#,
+        r#"weir_model_request_duration_seconds_sum{LABELS,start="unknown"} 0.005"#,
+        r#"weir_model_request_duration_seconds_count{LABELS,start="hot"} 1"#,
+        r#"weir_model_time_to_first_byte_seconds_bucket{LABELS,le="0.005"} 3"#,
+        r#"weir_model_cold_starts_total{LABELS,evidence="header"} 8"#,
+        r#"weir_model_loads_total{LABELS} 2"#,
+        r#"weir_model_load_failures_total{LABELS} 1"#,
+        r#"weir_model_load_seconds_total{LABELS} 3.25"#,
+        r#"weir_model_last_load_seconds{LABELS} 0.25"#,
+        r#"weir_model_evictions_total{LABELS} 1"#,
+        r#"weir_model_queue_seconds_total{LABELS} 0.000036"#,
+        r#"weir_model_queued_requests_total{LABELS} 24"#,
+        r#"weir_model_in_flight_requests{LABELS} 0"#,
+        r#"weir_model_request_bytes_total{LABELS} 240"#,
+        r#"weir_model_response_bytes_total{LABELS} 480"#,
+        r#"weir_model_in_flight_requests{backend="mms",model="__none__"} 1"#,
+        "weir_models_known 2",
+        "weir_models_exported 2",
+        r#"weir_worker_requests_total{worker="0"} 24"#,
+    ] {
+        let line = line.replace("LABELS", labels);
+        assert!(text.lines().any(|found| found == line), "no line {line} in\n{text}");
+    }
+}
+
+#[test]
+fn a_model_without_a_request_has_only_what_a_rate_needs() {
+    let text = text_of(&full());
+    let idle: Vec<_> = text.lines().filter(|line| line.contains("model=\"idle\"")).collect();
+    assert_eq!(
+        idle,
+        [
+            r#"weir_model_requests_total{backend="mms",model="idle",outcome="ok"} 0"#,
+            r#"weir_model_in_flight_requests{backend="mms",model="idle"} 0"#,
+            r#"weir_model_request_bytes_total{backend="mms",model="idle"} 0"#,
+            r#"weir_model_response_bytes_total{backend="mms",model="idle"} 0"#,
+        ]
+    );
+    assert!(!text.contains("__overflow__\""), "a reserved name without a request is not exported");
+}
+
+/// Family name, label names and type of every line, read back from the text.
+fn read_back(text: &str) -> BTreeSet<(String, Vec<String>, String)> {
+    let mut found = BTreeSet::new();
+    let (mut family, mut kind) = (String::new(), String::new());
+    let mut closed = BTreeSet::new();
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, type_) = rest.split_once(' ').unwrap();
+            assert!(closed.insert(name.to_owned()), "family {name} begins twice");
+            (family, kind) = (name.to_owned(), type_.to_owned());
+            continue;
+        }
+        if line.starts_with('#') {
+            continue;
+        }
+        let name = line.split(['{', ' ']).next().unwrap();
+        let stem = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
+        let stem = if kind == "histogram" { stem.unwrap() } else { name };
+        assert_eq!(stem, family, "a line outside of its family: {line}");
+        let labels = line.split_once('{').map_or("", |(_, rest)| rest);
+        let names = labels.split("=\"").map(|part| part.rsplit([',', ' ']).next().unwrap().to_owned());
+        let mut names: Vec<_> = names.collect();
+        names.pop();
+        names.retain(|name| name != "le");
+        found.insert((family.clone(), names, kind.clone()));
+    }
+    found
+}
+
+#[test]
+fn the_encoder_writes_exactly_the_families_of_the_table() {
+    let written = read_back(&text_of(&full()));
+    let table: BTreeSet<_> = names::all()
+        .filter(|family| family.scope != Scope::Gateway)
+        .map(|family| {
+            let labels = family.labels.iter().map(|label| (*label).to_owned()).collect();
+            (family.name.to_owned(), labels, family.kind.as_str().to_owned())
+        })
+        .collect();
+    assert_eq!(written, table);
+}
+
+#[test]
+fn count_equals_the_infinite_bucket_and_buckets_never_fall() {
+    let text = text_of(&full());
+    let mut last = 0_u64;
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let value = line.rsplit(' ').next().unwrap();
+        if line.contains("_bucket{") {
+            let value = value.parse().unwrap();
+            assert!(value >= last || line.contains("le=\"0.005\""), "{line}");
+            last = value;
+        } else if line.contains("_count{") {
+            assert_eq!(value.parse::<u64>().unwrap(), last, "{line}");
+        }
+    }
+    assert!(names::all().any(|family| family.kind == Kind::Histogram));
+}
+
+#[test]
+fn seconds_are_exact_and_short() {
+    let cases: [(u128, &str); 7] = [
+        (0, "0"),
+        (1, "0.000000001"),
+        (1_500, "0.0000015"),
+        (1_500_000_000, "1.5"),
+        (3_000_000_000, "3"),
+        (u64::MAX.into(), "18446744073.709551615"),
+        (u128::from(u64::MAX) * 1_000_000_000, "18446744073709551615"),
+    ];
+    for (ns, text) in cases {
+        let mut out = String::new();
+        seconds(ns, &mut out);
+        assert_eq!(out, text);
+    }
+}

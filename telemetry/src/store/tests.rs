@@ -1,0 +1,262 @@
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::observation::{Evidence, Lifecycle, Observation, Outcome, Start};
+
+const OK: Observation = Observation::new(Outcome::Ok, Start::Hot, 5_000_000);
+
+fn store(settings: Settings) -> (Arc<Store>, BackendId) {
+    let store = Store::with(settings, 4);
+    let backend = store.backend("b");
+    (store, backend)
+}
+
+/// What a gateway does for one request.
+fn request(recorder: &Recorder, backend: BackendId, name: &str, seen: &Observation) {
+    let known = recorder.resolve(backend, name);
+    let begun = known.unwrap_or_else(|| recorder.reserved(backend, Reserved::Unknown));
+    recorder.begin(begun);
+    let model =
+        if known.is_none() && seen.outcome == Outcome::Ok { recorder.admit(backend, name) } else { begun };
+    recorder.end(model, seen);
+}
+
+#[test]
+fn the_first_success_of_a_name_is_counted_under_it_and_its_failures_before_are_unknown() {
+    let (store, backend) = store(Settings::default());
+    let recorder = store.recorder(0);
+    request(&recorder, backend, "m", &Observation::new(Outcome::ServerError, Start::Unknown, 1));
+    request(&recorder, backend, "m", &OK);
+    request(&recorder, backend, "m", &OK);
+    let snapshot = store.snapshot();
+    assert_eq!(snapshot.model("b", "m").unwrap().requests(Outcome::Ok), 2);
+    let unknown = snapshot.model("b", "__unknown__").unwrap();
+    assert_eq!((unknown.requests(Outcome::ServerError), unknown.settled(), unknown.in_flight()), (1, 1, 0));
+}
+
+#[test]
+fn in_flight_moves_with_an_admitted_request() {
+    let (store, backend) = store(Settings::default());
+    let recorder = store.recorder(0);
+    recorder.begin(recorder.reserved(backend, Reserved::Unknown));
+    assert_eq!(store.snapshot().model("b", "__unknown__").unwrap().in_flight(), 1);
+    let model = recorder.admit(backend, "m");
+    let snapshot = store.snapshot();
+    assert_eq!(snapshot.model("b", "m").unwrap().in_flight(), 1);
+    assert!(snapshot.model("b", "__unknown__").is_none(), "nothing ever ended or is open there");
+    recorder.end(model, &OK);
+    assert_eq!(store.snapshot().model("b", "m").unwrap().in_flight(), 0);
+}
+
+#[test]
+fn a_client_cannot_be_admitted_under_a_reserved_name() {
+    let (store, backend) = store(Settings::default());
+    let recorder = store.recorder(0);
+    for reserved in Reserved::ALL {
+        assert_eq!(recorder.resolve(backend, reserved.as_str()), None);
+        request(&recorder, backend, reserved.as_str(), &OK);
+    }
+    store.configure(backend, &["__other__".to_owned()]);
+    let snapshot = store.snapshot();
+    assert_eq!(snapshot.models.len(), 1);
+    assert_eq!(snapshot.model("b", "__unknown__").unwrap().requests(Outcome::Ok), 5);
+    assert_eq!(snapshot.models_known, 0);
+}
+
+#[test]
+fn a_hundred_thousand_random_names_that_fail_mint_nothing() {
+    let (store, backend) = store(Settings::default());
+    let recorder = store.recorder(0);
+    let not_found = Observation::new(Outcome::ClientError, Start::Unknown, 1);
+    for number in 0..100_000_u32 {
+        let name = format!("{:x}\"\n", number.wrapping_mul(2_654_435_761));
+        request(&recorder, backend, &name, &not_found);
+    }
+    let snapshot = store.snapshot();
+    assert_eq!((snapshot.models.len(), snapshot.models_known), (1, 0));
+    assert_eq!(snapshot.model("b", "__unknown__").unwrap().requests(Outcome::ClientError), 100_000);
+}
+
+#[test]
+fn hostile_names_that_a_backend_accepts_are_bounded() {
+    let (store, backend) = store(Settings { models_max: 3, ..Settings::default() });
+    let recorder = store.recorder(0);
+    let long = "x".repeat(100_000);
+    for name in ["quote\"", "back\\slash", "new\nline", "nul\0", "\u{202e}rtl", &long, "模型", "one too many"]
+    {
+        request(&recorder, backend, name, &OK);
+    }
+    let snapshot = store.snapshot();
+    let counts = |name| snapshot.model("b", name).map(|model| model.requests(Outcome::Ok));
+    assert_eq!(counts("quote\""), Some(1));
+    assert_eq!(counts("back\\slash"), Some(1));
+    assert_eq!(counts("模型"), Some(1));
+    assert_eq!(counts("__unknown__"), Some(4));
+    assert_eq!(counts("__overflow__"), Some(1));
+    assert_eq!((snapshot.models_known, snapshot.names_overflowed), (3, 1));
+}
+
+#[test]
+fn backends_beyond_the_cap_share_the_last_number() {
+    let store = Store::with(Settings::default(), 1);
+    let ids: Vec<_> = (0..BACKENDS_MAX + 10).map(|number| store.backend(&number.to_string())).collect();
+    assert_eq!(ids.last(), Some(&BackendId(BACKENDS_MAX - 1)));
+    assert_eq!(store.backend("7"), BackendId(7));
+}
+
+#[test]
+fn a_second_recorder_of_a_worker_counts_too_but_owns_no_lane() {
+    let (store, backend) = store(Settings::default());
+    let (first, second, outside) = (store.recorder(1), store.recorder(1), store.recorder(99));
+    for recorder in [&first, &second, &outside] {
+        request(recorder, backend, "m", &OK);
+    }
+    assert_eq!(store.snapshot().settled(), 3);
+    assert_eq!(store.snapshot().workers, [0, 1, 0, 0]);
+    drop(first);
+    store.tick(Duration::ZERO);
+    request(&store.recorder(1), backend, "m", &OK);
+    assert_eq!(store.snapshot().workers, [0, 2, 0, 0]);
+}
+
+#[test]
+fn lifecycle_events_count_without_a_request() {
+    let (store, backend) = store(Settings::default());
+    store.configure(backend, &["m".to_owned()]);
+    store.tick(Duration::ZERO);
+    let recorder = store.recorder(0);
+    let model = recorder.resolve(backend, "m").unwrap();
+    for took in [2, 1] {
+        recorder.lifecycle(model, Lifecycle::Loaded { took: Duration::from_secs(took) });
+        recorder.lifecycle(model, Lifecycle::Evicted);
+        let snapshot = store.snapshot();
+        assert_eq!(snapshot.model("b", "m").unwrap().load_last_ns, took * 1_000_000_000);
+    }
+    recorder.lifecycle(model, Lifecycle::LoadFailed);
+    let snapshot = store.snapshot();
+    let model = snapshot.model("b", "m").unwrap();
+    assert_eq!((model.loads, model.load_failures, model.load_ns, model.evictions), (2, 1, 3_000_000_000, 2));
+}
+
+#[test]
+fn a_cold_start_is_counted_by_its_evidence_and_the_hit_ratio_leaves_unknown_out() {
+    let (store, backend) = store(Settings::default());
+    let recorder = store.recorder(0);
+    let seen = |start, evidence| Observation { evidence, ..Observation::new(Outcome::Ok, start, 1) };
+    for seen in [
+        seen(Start::Hot, None),
+        seen(Start::Hot, Some(Evidence::Header)),
+        seen(Start::Hot, None),
+        seen(Start::Cold, Some(Evidence::Lifecycle)),
+        seen(Start::Unknown, None),
+    ] {
+        request(&recorder, backend, "m", &seen);
+    }
+    let snapshot = store.snapshot();
+    let model = snapshot.model("b", "m").unwrap();
+    assert_eq!(model.cold_starts, [0, 0, 1, 0, 0]);
+    assert_eq!(model.hit_ratio(), Some(0.75));
+    assert_eq!(Start::ALL.map(|start| model.duration(start).count()), [3, 1, 1]);
+}
+
+#[test]
+fn a_busy_model_gets_lanes_of_its_own_and_gives_them_back() {
+    let (store, backend) =
+        store(Settings { shard_above_rps: 10, sharded_models_max: 1, ..Settings::default() });
+    let recorder = store.recorder(0);
+    let set_of = |name: &str| {
+        let model = recorder.resolve(backend, name).unwrap();
+        store.slots.get(model.slot).unwrap().set.load(Ordering::Relaxed)
+    };
+    let mut second = 0;
+    let mut pass = |rates: &[(&str, u32)]| {
+        for (name, rate) in rates {
+            (0..*rate).for_each(|_| request(&recorder, backend, name, &OK));
+        }
+        second += 1;
+        store.tick(Duration::from_secs(second));
+    };
+    pass(&[]);
+    pass(&[("a", 20), ("b", 5)]);
+    assert_eq!((set_of("a"), set_of("b")), (1, 0));
+    pass(&[("a", 20), ("b", 20)]);
+    assert_eq!((set_of("a"), set_of("b")), (1, 0), "there is one set only");
+    (0..31).for_each(|_| pass(&[("a", 2), ("b", 2)]));
+    assert_eq!(set_of("a"), 0, "a cooled down");
+    (0..4).for_each(|_| pass(&[("a", 2), ("b", 20)]));
+    assert_eq!((set_of("a"), set_of("b")), (0, 1));
+    let snapshot = store.snapshot();
+    assert_eq!(snapshot.model("b", "a").unwrap().requests(Outcome::Ok), 40 + 62 + 8);
+    assert_eq!(snapshot.model("b", "b").unwrap().requests(Outcome::Ok), 25 + 62 + 80);
+}
+
+/// Four workers, the control plane ticking at random intervals (the clock also leaps and steps back), names admitted
+/// meanwhile, models promoted and demoted: nothing is lost and nothing is counted twice.
+#[test]
+fn all_models_together_equal_the_requests_sent_under_concurrent_load() {
+    let settings = Settings { models_max: 40, shard_above_rps: 1, sharded_models_max: 4 };
+    let (store, backend) = store(settings);
+    let done = AtomicBool::new(false);
+    let promoted = AtomicU64::new(0);
+    const PER_WORKER: u64 = 60_000;
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..4_u64)
+            .map(|worker| {
+                let recorder = store.recorder(worker as usize);
+                scope.spawn(move || {
+                    let mut random = worker + 1;
+                    for _ in 0..PER_WORKER {
+                        random = random
+                            .wrapping_mul(6_364_136_223_846_793_005)
+                            .wrapping_add(1_442_695_040_888_963_407);
+                        let dice = random >> 33;
+                        let outcome = Outcome::ALL[(dice % 16).min(7) as usize];
+                        let outcome = if dice % 16 > 7 { Outcome::Ok } else { outcome };
+                        let seen = Observation::new(outcome, Start::ALL[(dice % 3) as usize], dice);
+                        request(&recorder, backend, &format!("m{}", (dice >> 4) % 60), &seen);
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            let (mut now, mut beat) = (Duration::ZERO, 0_u64);
+            while !done.load(Ordering::Acquire) {
+                beat += 1;
+                now += Duration::from_secs(if beat % 97 < 40 { 1 } else { 1_000_000 });
+                store.tick(if beat.is_multiple_of(13) { now / 2 } else { now });
+                let lent = store.ledger().books.values().filter(|book| book.lent.set().is_some()).count();
+                promoted.fetch_max(lent as u64, Ordering::Relaxed);
+                let snapshot = store.snapshot();
+                assert!(snapshot.settled() <= 4 * PER_WORKER);
+            }
+        });
+        for worker in workers {
+            worker.join().unwrap();
+        }
+        done.store(true, Ordering::Release);
+    });
+    let snapshot = store.snapshot();
+    assert_eq!(snapshot.settled(), 4 * PER_WORKER);
+    assert_eq!(snapshot.workers, [PER_WORKER; 4]);
+    assert_eq!(snapshot.models.iter().map(|model| model.in_flight()).sum::<u64>(), 0);
+    assert_eq!(snapshot.models_known, 40);
+    let cells = |model: &ModelSnapshot| model.durations.iter().map(|of| of.count()).sum::<u64>();
+    assert!(snapshot.models.iter().all(|model| cells(model) == model.requests(Outcome::Ok)));
+    assert!(promoted.load(Ordering::Relaxed) > 0, "no model was ever promoted");
+}
+
+proptest! {
+    #[test]
+    fn any_name_is_either_admitted_as_it_is_or_counted_as_unknown(name in any::<String>()) {
+        let (store, backend) = store(Settings::default());
+        request(&store.recorder(0), backend, &name, &OK);
+        let snapshot = store.snapshot();
+        let under = if table::is_admissible(&name) { &name } else { "__unknown__" };
+        prop_assert_eq!(snapshot.model("b", under).map(|model| model.settled()), Some(1));
+        prop_assert_eq!(snapshot.models.len(), 1);
+    }
+}
