@@ -1,6 +1,6 @@
 //! llama.cpp's server and the official OpenAI client: the model stands in the JSON body, the answer is a stream of events.
 
-use crate::kit::{Server, Weir, client, curl, outcomes, ports};
+use crate::kit::{Server, Starts, Weir, client, curl, ports};
 
 #[test]
 fn the_openai_client_is_served_and_its_model_counted() {
@@ -16,11 +16,8 @@ fn the_openai_client_is_served_and_its_model_counted() {
     assert_eq!(answer[0]["streamed_tokens"], 8, "every event of the stream arrived: {answer:?}");
 
     let scrape = weir.settled(3);
-    assert_eq!(outcomes(&scrape, "tiny"), [("ok".to_owned(), 2)].into());
-    assert_eq!(
-        scrape.count("weir_model_request_duration_seconds_count", &[("model", "tiny"), ("start", "unknown")]),
-        2
-    );
+    assert_eq!(scrape.outcomes("tiny"), [("ok", 2)]);
+    assert_eq!(scrape.starts("tiny"), Starts { cold: 0, hot: 0, unknown: 2 }, "nothing tells");
 }
 
 #[test]
@@ -37,5 +34,5 @@ fn a_hundred_and_fifty_requests_outlive_the_servers_limit_of_a_hundred_per_conne
         let reply = curl(&["--header", "content-type: application/json", "--data-raw", body, &url]);
         assert_eq!(reply.status, 200, "request {number}: {reply:?}");
     }
-    assert_eq!(outcomes(&weir.settled(150), "tiny"), [("ok".to_owned(), 150)].into());
+    assert_eq!(weir.settled(150).outcomes("tiny"), [("ok", 150)]);
 }

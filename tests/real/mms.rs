@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::kit::{Reply, Scrape, Server, Weir, curl, eventually, lab, outcomes, ports};
-
-const COLD: &str = "weir_model_cold_starts_total";
-const DURATION_COUNT: &str = "weir_model_request_duration_seconds_count";
+use crate::kit::{Reply, Server, Starts, Weir, curl, eventually, lab, ports};
 
 /// MMS and weir in front of it.
 struct Pair {
@@ -53,16 +50,6 @@ fn invoke(weir: &Weir, model: &str, body: &str) -> Reply {
     curl(&["--header", "content-type: text/plain", "--data-raw", body, &url])
 }
 
-fn starts(scrape: &Scrape, model: &str, start: &str) -> u64 {
-    scrape.count(DURATION_COUNT, &[("model", model), ("start", start)])
-}
-
-#[track_caller]
-fn assert_outcomes(scrape: &Scrape, model: &str, expected: &[(&str, u64)]) {
-    let expected = expected.iter().map(|(outcome, count)| ((*outcome).to_owned(), *count)).collect();
-    assert_eq!(outcomes(scrape, model), expected, "outcomes of {model}");
-}
-
 #[test]
 fn every_request_is_counted_under_its_model_and_the_first_after_a_load_is_cold() {
     let pair = Pair::start();
@@ -84,19 +71,23 @@ fn every_request_is_counted_under_its_model_and_the_first_after_a_load_is_cold()
 
     let scrape = pair.weir.settled(9);
     assert_eq!(
-        outcomes(&scrape, "alpha").values().sum::<u64>(),
-        6,
-        "what came after the first success's load"
+        scrape.outcomes("__unknown__"),
+        [("client_error", 1)],
+        "the 404, when the name was not known yet"
     );
-    assert_eq!(outcomes(&scrape, "alpha")["ok"], 4);
-    assert_eq!(outcomes(&scrape, "alpha").get("client_error"), None);
-    assert_outcomes(&scrape, "__control__", &[("ok", 1), ("client_error", 1)]);
-    assert_outcomes(&scrape, "__unknown__", &[("client_error", 1)]);
-    assert_eq!(starts(&scrape, "alpha", "cold"), 1, "the first after the load");
-    assert_eq!(starts(&scrape, "alpha", "hot"), 3, "a load that was refused with 409 makes nothing cold");
-    assert_eq!(starts(&scrape, "alpha", "unknown"), 0);
-    assert_eq!(scrape.count(COLD, &[("model", "alpha")]), 1);
-    assert_eq!(scrape.count(COLD, &[("model", "alpha"), ("evidence", "lifecycle")]), 1);
+    assert_eq!(scrape.outcomes("__control__"), [("client_error", 1), ("ok", 1)], "the loads");
+    assert_eq!(
+        scrape.outcomes("alpha").iter().map(|(_, count)| count).sum::<u64>(),
+        6,
+        "each invocation after the load"
+    );
+    assert!(scrape.outcomes("alpha").contains(&("ok", 4)), "{:?}", scrape.outcomes("alpha"));
+    assert_eq!(
+        scrape.starts("alpha"),
+        Starts { cold: 1, hot: 3, unknown: 0 },
+        "a load refused with 409 makes nothing cold"
+    );
+    assert_eq!(scrape.cold_starts("alpha"), [("lifecycle", 1)]);
 
     let listed = pair.weir.model("alpha");
     assert_eq!(listed["backend"], "mms", "{listed}");
@@ -117,11 +108,11 @@ fn a_request_that_waits_for_a_running_load_is_cold_and_an_unload_makes_the_next_
     assert_eq!(pair.invoke("gamma", "hello").status, 200);
 
     let scrape = pair.weir.settled(3);
-    assert_outcomes(&scrape, "gamma", &[("ok", 2)]);
-    assert_eq!((starts(&scrape, "gamma", "cold"), starts(&scrape, "gamma", "hot")), (1, 1));
-    assert_eq!(scrape.count(COLD, &[("model", "gamma"), ("evidence", "lifecycle")]), 1);
-    assert_eq!(scrape.count("weir_model_load_seconds_count", &[("model", "gamma")]), 1);
-    let took = scrape.sum("weir_model_last_load_seconds", &[("model", "gamma")]);
+    assert_eq!(scrape.outcomes("gamma"), [("ok", 2)]);
+    assert_eq!(scrape.starts("gamma"), Starts { cold: 1, hot: 1, unknown: 0 });
+    assert_eq!(scrape.cold_starts("gamma"), [("lifecycle", 1)]);
+    assert_eq!(scrape.of_model("weir_model_loads_total", "gamma"), 1.0);
+    let took = scrape.of_model("weir_model_last_load_seconds", "gamma");
     assert!((1.5..30.0).contains(&took), "the toy model takes 1.5 s to load, weir saw {took} s");
 
     assert_eq!(pair.unload("gamma").status, 200);
@@ -130,10 +121,10 @@ fn a_request_that_waits_for_a_running_load_is_cold_and_an_unload_makes_the_next_
     assert_eq!(pair.invoke("gamma", "hello").status, 200);
 
     let scrape = pair.weir.settled(7);
-    assert_outcomes(&scrape, "gamma", &[("ok", 3), ("client_error", 1)]);
-    assert_eq!((starts(&scrape, "gamma", "cold"), starts(&scrape, "gamma", "hot")), (2, 1));
-    assert_eq!(scrape.count("weir_model_evictions_total", &[("model", "gamma")]), 1);
-    assert_eq!(scrape.count("weir_model_load_seconds_count", &[("model", "gamma")]), 2);
+    assert_eq!(scrape.outcomes("gamma"), [("client_error", 1), ("ok", 3)]);
+    assert_eq!(scrape.starts("gamma"), Starts { cold: 2, hot: 1, unknown: 0 });
+    assert_eq!(scrape.of_model("weir_model_evictions_total", "gamma"), 1.0);
+    assert_eq!(scrape.of_model("weir_model_loads_total", "gamma"), 2.0);
 }
 
 #[test]
@@ -148,10 +139,11 @@ fn a_load_that_does_not_fit_passes_through_as_507_and_mints_no_series() {
     assert_eq!(pair.unload("oomy").status, 200, "MMS keeps the name of a model that failed to load");
 
     let scrape = pair.weir.settled(4);
-    assert_eq!(outcomes(&scrape, "__control__").values().sum::<u64>(), 3);
-    assert_eq!(outcomes(&scrape, "__control__")["ok"], 2);
-    assert_outcomes(&scrape, "alpha", &[("ok", 1)]);
-    assert_eq!(scrape.label_values("weir_model_requests_total", "model"), names_with(&["alpha"], &scrape));
+    let control = scrape.outcomes("__control__");
+    assert_eq!(control.iter().map(|(_, count)| count).sum::<u64>(), 3);
+    assert!(control.contains(&("ok", 2)), "{control:?}");
+    assert_eq!(scrape.outcomes("alpha"), [("ok", 1)]);
+    assert_eq!(scrape.models(), ["alpha"]);
 }
 
 #[test]
@@ -168,14 +160,10 @@ fn the_platforms_opaque_name_loads_and_the_target_model_header_names() {
     assert_eq!([invoke(), invoke()], [200, 200]);
 
     let scrape = pair.weir.settled(3);
-    assert_outcomes(&scrape, "team/beta.tar.gz", &[("ok", 2)]);
-    assert_eq!(
-        starts(&scrape, "team/beta.tar.gz", "cold"),
-        1,
-        "the load under the opaque name is this model's"
-    );
-    assert_eq!(starts(&scrape, "team/beta.tar.gz", "hot"), 1);
-    assert_outcomes(&scrape, hash, &[]);
+    assert_eq!(scrape.outcomes("team/beta.tar.gz"), [("ok", 2)]);
+    let expected = Starts { cold: 1, hot: 1, unknown: 0 };
+    assert_eq!(scrape.starts("team/beta.tar.gz"), expected, "the load under the opaque name is this model's");
+    assert_eq!(scrape.models(), ["team/beta.tar.gz"]);
 }
 
 #[test]
@@ -198,12 +186,16 @@ fn a_handler_that_says_cold_in_a_header_is_believed() {
     assert_eq!(pair.invoke("alpha", "hello").status, 200);
 
     let scrape = pair.weir.settled(3);
-    assert_outcomes(&scrape, "delta", &[("ok", 2)]);
-    assert_eq!((starts(&scrape, "delta", "cold"), starts(&scrape, "delta", "hot")), (1, 1));
-    assert_eq!(scrape.count(COLD, &[("model", "delta"), ("evidence", "header")]), 1);
-    let took = scrape.sum("weir_model_last_load_seconds", &[("model", "delta")]);
+    assert_eq!(scrape.outcomes("delta"), [("ok", 2)]);
+    assert_eq!(scrape.starts("delta"), Starts { cold: 1, hot: 1, unknown: 0 });
+    assert_eq!(scrape.cold_starts("delta"), [("header", 1)]);
+    let took = scrape.of_model("weir_model_last_load_seconds", "delta");
     assert!((0.3..10.0).contains(&took), "X-Model-Load-Ms said about 300, weir says {took} s");
-    assert_eq!(starts(&scrape, "alpha", "unknown"), 1, "nobody said: it is not guessed into hot");
+    assert_eq!(
+        scrape.starts("alpha"),
+        Starts { cold: 0, hot: 0, unknown: 1 },
+        "nobody said: not guessed into hot"
+    );
 }
 
 #[test]
@@ -229,14 +221,7 @@ backends:
     assert_eq!([invoke(&weir, "delta", "a").status, invoke(&weir, "delta", "b").status], [200, 200]);
 
     let scrape = weir.settled(2);
-    assert_eq!(scrape.count(COLD, &[("model", "delta"), ("evidence", "header"), ("backend", "models")]), 2);
+    assert_eq!(scrape.cold_starts("delta"), [("header", 2)]);
+    assert_eq!(weir.model("delta")["backend"], "models");
     assert!(weir.stop().success(), "SIGTERM ends it in order");
-}
-
-/// The reserved names that are there, and these.
-fn names_with<'s>(models: &[&'s str], scrape: &'s Scrape) -> Vec<&'s str> {
-    let all = scrape.label_values("weir_model_requests_total", "model").into_iter();
-    let mut names: Vec<_> = all.filter(|name| name.starts_with("__")).chain(models.iter().copied()).collect();
-    names.sort_unstable();
-    names
 }

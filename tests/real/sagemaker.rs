@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::kit::{Server, Weir, client, curl, eventually, outcomes, ports};
+use crate::kit::{Server, Weir, client, curl, eventually, ports};
 
 const SCRIPT: &str = "sagemaker_runtime.py";
 
@@ -87,14 +87,15 @@ fn the_aws_signature_holds_behind_weir_and_each_target_model_is_counted() {
     assert_eq!(lines[3]["error"], "ModelError", "the error's type header came through");
 
     let scrape = pair.weir.settled(5);
-    assert_eq!(outcomes(&scrape, "alpha.tar.gz"), [("ok".to_owned(), 2)].into());
-    assert_eq!(outcomes(&scrape, "team/beta.tar.gz"), [("ok".to_owned(), 1)].into());
-    assert_eq!(outcomes(&scrape, "__unknown__").values().sum::<u64>(), 2, "names that never succeeded");
-    let names = scrape.label_values("weir_model_requests_total", "model").into_iter();
+    assert_eq!(scrape.outcomes("alpha.tar.gz"), [("ok", 2)]);
+    assert_eq!(scrape.outcomes("team/beta.tar.gz"), [("ok", 1)]);
+    let unknown = scrape.outcomes("__unknown__");
     assert_eq!(
-        names.filter(|name| !name.starts_with("__")).collect::<Vec<_>>(),
-        ["alpha.tar.gz", "team/beta.tar.gz"]
+        unknown.iter().map(|(_, count)| count).sum::<u64>(),
+        2,
+        "names that never succeeded: {unknown:?}"
     );
+    assert_eq!(scrape.models(), ["alpha.tar.gz", "team/beta.tar.gz"]);
     assert_eq!(pair.received().iter().filter(|request| request.signature_holds).count(), 5);
 }
 
@@ -121,11 +122,10 @@ fn a_model_that_was_not_ready_is_cold_when_it_answers() {
     assert_eq!(lines[0]["error"], "ModelNotReadyException");
 
     let scrape = pair.weir.settled(4);
-    assert_eq!(outcomes(&scrape, target), [("ok".to_owned(), 2)].into());
-    assert_eq!(outcomes(&scrape, "__unknown__"), [("not_ready".to_owned(), 2)].into());
-    assert_eq!(scrape.count("weir_model_cold_starts_total", &[("model", target), ("evidence", "status")]), 1);
-    let count = "weir_model_request_duration_seconds_count";
-    assert_eq!(scrape.count(count, &[("model", target), ("start", "cold")]), 1);
+    assert_eq!(scrape.outcomes(target), [("ok", 2)]);
+    assert_eq!(scrape.outcomes("__unknown__"), [("not_ready", 2)]);
+    assert_eq!(scrape.starts(target).cold, 1);
+    assert_eq!(scrape.cold_starts(target), [("status", 1)]);
 }
 
 #[test]
@@ -134,9 +134,5 @@ fn a_streamed_answer_reaches_boto3_event_by_event() {
     let lines = client(SCRIPT, &[&pair.weir.url(""), "stream"]);
     assert_eq!(lines[0]["parts"], json!([r#"{"token":0}"#, r#"{"token":1}"#, r#"{"token":2}"#]));
     let scrape = pair.weir.settled(1);
-    assert_eq!(
-        outcomes(&scrape, "__none__"),
-        [("ok".to_owned(), 1)].into(),
-        "this call names no target model"
-    );
+    assert_eq!(scrape.outcomes("__none__"), [("ok", 1)], "this call names no target model");
 }

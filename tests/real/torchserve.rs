@@ -3,10 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::kit::{Reply, Server, Weir, curl, eventually, outcomes, ports};
-
-const COLD: &str = "weir_model_cold_starts_total";
-const DURATION_COUNT: &str = "weir_model_request_duration_seconds_count";
+use crate::kit::{Reply, Server, Starts, Weir, curl, eventually, ports};
 
 struct Pair {
     weir: Weir,
@@ -58,16 +55,12 @@ fn register_predict_unregister_are_told_apart_and_the_first_prediction_is_cold()
     assert_eq!(pair.predict("alpha").status, 404);
 
     let scrape = pair.weir.settled(9);
-    assert_eq!(outcomes(&scrape, "alpha"), [("client_error".to_owned(), 1), ("ok".to_owned(), 4)].into());
-    assert_eq!(outcomes(&scrape, "__unknown__"), [("client_error".to_owned(), 1)].into());
-    assert_eq!(
-        outcomes(&scrape, "__control__"),
-        [("client_error".to_owned(), 1), ("ok".to_owned(), 2)].into()
-    );
-    assert_eq!(scrape.count(DURATION_COUNT, &[("model", "alpha"), ("start", "cold")]), 1);
-    assert_eq!(scrape.count(DURATION_COUNT, &[("model", "alpha"), ("start", "hot")]), 3);
-    assert_eq!(scrape.count(COLD, &[("model", "alpha"), ("evidence", "lifecycle")]), 1);
-    assert_eq!(scrape.count("weir_model_evictions_total", &[("model", "alpha")]), 1);
+    assert_eq!(scrape.outcomes("alpha"), [("client_error", 1), ("ok", 4)]);
+    assert_eq!(scrape.outcomes("__unknown__"), [("client_error", 1)]);
+    assert_eq!(scrape.outcomes("__control__"), [("client_error", 1), ("ok", 2)]);
+    assert_eq!(scrape.starts("alpha"), Starts { cold: 1, hot: 3, unknown: 0 });
+    assert_eq!(scrape.cold_starts("alpha"), [("lifecycle", 1)]);
+    assert_eq!(scrape.of_model("weir_model_evictions_total", "alpha"), 1.0);
 }
 
 #[test]
@@ -92,14 +85,9 @@ fn a_prediction_that_waits_for_a_worker_to_start_is_cold() {
     assert_eq!(pair.predict("gamma").status, 200);
 
     let scrape = pair.weir.settled(5);
-    assert_eq!(
-        outcomes(&scrape, "gamma"),
-        [("ok".to_owned(), 2)].into(),
-        "the 503 came before the name was known"
-    );
-    assert_eq!(scrape.count(DURATION_COUNT, &[("model", "gamma"), ("start", "cold")]), 1);
-    assert_eq!(scrape.count(DURATION_COUNT, &[("model", "gamma"), ("start", "hot")]), 1);
-    assert_eq!(scrape.count(COLD, &[("model", "gamma"), ("evidence", "lifecycle")]), 1);
+    assert_eq!(scrape.outcomes("gamma"), [("ok", 2)], "the 503 came before the name was known");
+    assert_eq!(scrape.starts("gamma"), Starts { cold: 1, hot: 1, unknown: 0 });
+    assert_eq!(scrape.cold_starts("gamma"), [("lifecycle", 1)]);
 
     assert_eq!(pair.manage("PUT", "/models/gamma?min_worker=0&max_worker=0&synchronous=true").status, 200);
     assert_eq!(pair.predict("gamma").status, 503, "scaled to nothing");
@@ -107,13 +95,10 @@ fn a_prediction_that_waits_for_a_worker_to_start_is_cold() {
     assert_eq!(pair.predict("gamma").status, 200);
 
     let scrape = pair.weir.settled(9);
-    assert_eq!(outcomes(&scrape, "gamma")["ok"], 3);
-    assert_eq!(outcomes(&scrape, "gamma").values().sum::<u64>(), 4, "the second 503 is this model's");
-    assert_eq!(
-        scrape.count(COLD, &[("model", "gamma"), ("evidence", "lifecycle")]),
-        2,
-        "scaling to nothing unloads"
-    );
+    let ended = scrape.outcomes("gamma");
+    assert!(ended.contains(&("ok", 3)), "{ended:?}");
+    assert_eq!(ended.iter().map(|(_, count)| count).sum::<u64>(), 4, "the second 503 is this model's");
+    assert_eq!(scrape.starts("gamma"), Starts { cold: 2, hot: 1, unknown: 0 }, "scaling to nothing unloads");
 }
 
 #[test]
@@ -133,7 +118,7 @@ fn a_load_without_memory_is_507_and_a_handlers_header_is_evidence() {
     });
 
     let scrape = pair.weir.settled(5);
-    assert_eq!(outcomes(&scrape, "delta"), [("ok".to_owned(), 4)].into());
-    assert_eq!(scrape.count(COLD, &[("model", "delta"), ("evidence", "header")]), 1);
-    assert_eq!(scrape.count(DURATION_COUNT, &[("model", "delta"), ("start", "hot")]), 3);
+    assert_eq!(scrape.outcomes("delta"), [("ok", 4)]);
+    assert_eq!(scrape.starts("delta"), Starts { cold: 1, hot: 3, unknown: 0 });
+    assert_eq!(scrape.cold_starts("delta"), [("header", 1)]);
 }

@@ -3,10 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::kit::{Reply, Server, Weir, curl, eventually, outcomes, ports};
+use crate::kit::{Reply, Server, Starts, Weir, curl, eventually, ports};
 
-const COLD: &str = "weir_model_cold_starts_total";
-const DURATION_COUNT: &str = "weir_model_request_duration_seconds_count";
 const BODY: &str = r#"{"id":"q-1","inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1.0,2.0]}]}"#;
 
 struct Pair {
@@ -64,18 +62,13 @@ fn a_model_loaded_through_weir_answers_cold_once_and_then_hot() {
     assert_eq!(pair.infer("alpha").status, 200);
 
     let scrape = pair.weir.settled(10);
-    assert_eq!(outcomes(&scrape, "alpha"), [("client_error".to_owned(), 1), ("ok".to_owned(), 5)].into());
-    assert_eq!(outcomes(&scrape, "__unknown__"), [("client_error".to_owned(), 1)].into());
-    assert_eq!(outcomes(&scrape, "__control__"), [("ok".to_owned(), 3)].into());
-    assert_eq!(
-        scrape.count(DURATION_COUNT, &[("model", "alpha"), ("start", "cold")]),
-        2,
-        "one after each load"
-    );
-    assert_eq!(scrape.count(DURATION_COUNT, &[("model", "alpha"), ("start", "hot")]), 3);
-    assert_eq!(scrape.count(COLD, &[("model", "alpha"), ("evidence", "lifecycle")]), 2);
-    assert_eq!(scrape.count("weir_model_evictions_total", &[("model", "alpha")]), 1);
-    assert_eq!(scrape.count("weir_model_load_seconds_count", &[("model", "alpha")]), 2);
+    assert_eq!(scrape.outcomes("alpha"), [("client_error", 1), ("ok", 5)]);
+    assert_eq!(scrape.outcomes("__unknown__"), [("client_error", 1)]);
+    assert_eq!(scrape.outcomes("__control__"), [("ok", 3)]);
+    assert_eq!(scrape.starts("alpha"), Starts { cold: 2, hot: 3, unknown: 0 }, "one cold after each load");
+    assert_eq!(scrape.cold_starts("alpha"), [("lifecycle", 2)]);
+    assert_eq!(scrape.of_model("weir_model_evictions_total", "alpha"), 1.0);
+    assert_eq!(scrape.of_model("weir_model_loads_total", "alpha"), 2.0);
 }
 
 #[test]
@@ -93,10 +86,9 @@ fn a_model_that_is_loading_is_refused_by_triton_and_cold_once_it_is_there() {
     assert_eq!([pair.infer("gamma").status, pair.infer("gamma").status], [200, 200]);
 
     let scrape = pair.weir.settled(4);
-    assert_eq!(scrape.count(DURATION_COUNT, &[("model", "gamma"), ("start", "cold")]), 1);
-    assert_eq!(scrape.count(DURATION_COUNT, &[("model", "gamma"), ("start", "hot")]), 1);
-    assert_eq!(scrape.count(COLD, &[("model", "gamma")]), 1);
-    let took = scrape.sum("weir_model_last_load_seconds", &[("model", "gamma")]);
+    assert_eq!(scrape.starts("gamma"), Starts { cold: 1, hot: 1, unknown: 0 });
+    assert_eq!(scrape.cold_starts("gamma"), [("lifecycle", 1)]);
+    let took = scrape.of_model("weir_model_last_load_seconds", "gamma");
     assert!((1.5..30.0).contains(&took), "the toy model takes 1.5 s to load, weir saw {took} s");
 }
 
@@ -114,7 +106,6 @@ fn unknown_models_and_failed_loads_mint_no_series() {
     }
 
     let scrape = pair.weir.settled(53);
-    assert_eq!(outcomes(&scrape, "__unknown__"), [("client_error".to_owned(), 50)].into());
-    let names = scrape.label_values("weir_model_requests_total", "model").into_iter();
-    assert_eq!(names.filter(|name| !name.starts_with("__")).collect::<Vec<_>>(), ["alpha"]);
+    assert_eq!(scrape.outcomes("__unknown__"), [("client_error", 50)]);
+    assert_eq!(scrape.models(), ["alpha"]);
 }

@@ -13,9 +13,9 @@ mod server;
 mod weir;
 
 pub(crate) use curl::{Reply, curl};
-pub(crate) use scrape::Scrape;
+pub(crate) use scrape::{Scrape, Starts};
 pub(crate) use server::Server;
-pub(crate) use weir::{Weir, outcomes};
+pub(crate) use weir::Weir;
 
 /// How long a state may take to come about on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);

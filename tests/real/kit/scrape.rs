@@ -2,10 +2,20 @@
 
 use std::collections::BTreeMap;
 
+const REQUESTS: &str = "weir_model_requests_total";
+
 /// Text format 0.0.4, as far as the chapters ask: samples by name and labels.
 #[derive(Debug)]
 pub(crate) struct Scrape {
     samples: Vec<Sample>,
+}
+
+/// Successful requests by the kind of their start.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Starts {
+    pub(crate) hot: u64,
+    pub(crate) cold: u64,
+    pub(crate) unknown: u64,
 }
 
 #[derive(Debug)]
@@ -27,7 +37,7 @@ impl Scrape {
     }
 
     /// The sum over the samples of that name whose labels are at least those; 0 when there is none.
-    pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         self.matching(name, labels).map(|sample| sample.value).sum()
     }
 
@@ -41,8 +51,46 @@ impl Scrape {
         self.sum(name, labels).round() as u64
     }
 
+    /// Requests of one model by outcome, those that are not 0, by name.
+    pub(crate) fn outcomes(&self, model: &str) -> Vec<(&str, u64)> {
+        let of = |outcome| self.count(REQUESTS, &[("model", model), ("outcome", outcome)]);
+        let all = self.label_values(REQUESTS, "outcome").into_iter().map(|outcome| (outcome, of(outcome)));
+        all.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// Every request that was settled.
+    pub(crate) fn requests(&self) -> u64 {
+        self.count(REQUESTS, &[])
+    }
+
+    /// Successful requests of one model by the kind of their start.
+    pub(crate) fn starts(&self, model: &str) -> Starts {
+        let of = |start| {
+            self.count("weir_model_request_duration_seconds_count", &[("model", model), ("start", start)])
+        };
+        Starts { hot: of("hot"), cold: of("cold"), unknown: of("unknown") }
+    }
+
+    /// Cold starts of one model by what told so, those that are not 0.
+    pub(crate) fn cold_starts(&self, model: &str) -> Vec<(&str, u64)> {
+        const COLD: &str = "weir_model_cold_starts_total";
+        let of = |evidence| self.count(COLD, &[("model", model), ("evidence", evidence)]);
+        let all = self.label_values(COLD, "evidence").into_iter().map(|evidence| (evidence, of(evidence)));
+        all.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// A number of one model.
+    pub(crate) fn of_model(&self, name: &str, model: &str) -> f64 {
+        self.sum(name, &[("model", model)])
+    }
+
+    /// The models that have series, less the reserved names.
+    pub(crate) fn models(&self) -> Vec<&str> {
+        self.label_values(REQUESTS, "model").into_iter().filter(|name| !name.starts_with("__")).collect()
+    }
+
     /// Every value of one label in the samples of that name.
-    pub(crate) fn label_values(&self, name: &str, label: &str) -> Vec<&str> {
+    fn label_values(&self, name: &str, label: &str) -> Vec<&str> {
         let mut values: Vec<_> = self
             .matching(name, &[])
             .filter_map(|sample| sample.labels.get(label))

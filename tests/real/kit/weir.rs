@@ -1,6 +1,5 @@
 //! The real `weir` binary as a child.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,8 +7,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::{Reply, Scrape, becomes, curl, terminate, wait};
-
-const REQUESTS: &str = "weir_model_requests_total";
 
 /// Ended when it is dropped; its log is shown when the test failed.
 #[derive(Debug)]
@@ -88,14 +85,9 @@ impl Weir {
         let mut scrape = self.scrape();
         becomes(Duration::from_secs(5), || {
             scrape = self.scrape();
-            scrape.count(REQUESTS, &[]) >= requests && scrape.count("weir_model_in_flight_requests", &[]) == 0
+            scrape.requests() >= requests && scrape.count("weir_model_in_flight_requests", &[]) == 0
         });
-        assert_eq!(
-            scrape.count(REQUESTS, &[]),
-            requests,
-            "requests counted and sent\n{}",
-            self.admin("/metrics").body
-        );
+        assert_eq!(scrape.requests(), requests, "requests counted and sent\n{}", self.admin("/metrics").body);
         scrape
     }
 
@@ -136,14 +128,6 @@ impl Drop for Weir {
         // Left there only if it cannot be removed, where it harms nobody.
         let _ = fs::remove_dir_all(&self.folder);
     }
-}
-
-/// Requests of one model by outcome, those that are not 0.
-pub(crate) fn outcomes(scrape: &Scrape, model: &str) -> BTreeMap<String, u64> {
-    let of = |outcome: &str| scrape.count(REQUESTS, &[("model", model), ("outcome", outcome)]);
-    let all =
-        scrape.label_values(REQUESTS, "outcome").into_iter().map(|outcome| (outcome.to_owned(), of(outcome)));
-    all.filter(|(_, count)| *count > 0).collect()
 }
 
 fn address_after(log: &str, mark: &str) -> Option<String> {
