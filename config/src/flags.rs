@@ -92,7 +92,7 @@ mod tests {
         let text =
             "torchserve=http://127.0.0.1:8080,http://b:8080,management=http://127.0.0.1:8081,name=vision";
         let flag: BackendFlag = text.parse().unwrap();
-        let config = Config::from_flags(&[flag.clone()]).unwrap();
+        let config = Config::from_flags(std::slice::from_ref(&flag)).unwrap();
         let backend = &config.backends[0];
         assert_eq!(
             (backend.name.as_str(), backend.dialect.as_str(), backend.endpoints.len()),

@@ -7,7 +7,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Bytes, DurationText, bytes_within, duration, duration_within};
+use crate::units::{Bytes, DurationText, address, bytes_within, duration, duration_within};
 
 /// One address that clients connect to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
@@ -18,6 +18,7 @@ pub struct Listener {
     #[garde(custom(crate::check::name))]
     pub name: String,
     /// IP address and port. Default `127.0.0.1:9900`; port 0 takes any free port; a host name is not accepted.
+    #[serde(with = "address")]
     #[schemars(with = "String")]
     pub address: SocketAddr,
     /// What one connection or request may use.
@@ -89,6 +90,7 @@ impl Default for ListenLimits {
 #[garde(allow_unvalidated)]
 pub struct Admin {
     /// IP address and port. Default `127.0.0.1:9901`, so that only this machine sees it; port 0 takes any free port.
+    #[serde(with = "address")]
     #[schemars(with = "String")]
     pub address: SocketAddr,
 }

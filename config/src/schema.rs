@@ -1,11 +1,36 @@
-//! The JSON Schema of the file, for editors and for the generated reference.
+//! The JSON Schema of the file, for editors, for messages and for the generated reference.
 
+use std::sync::LazyLock;
+
+use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use crate::config::Config;
 
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Config>().to_value()
+});
+
 /// The JSON Schema (draft 2020-12) of the file: every key with its description, default and bounds.
 #[must_use]
 pub fn schema() -> Value {
-    schemars::SchemaGenerator::default().into_root_schema_for::<Config>().to_value()
+    SCHEMA.clone()
+}
+
+/// What the schema says of the key at this path, `backends[0].pool.idle_max`.
+pub(crate) fn describe(path: &str) -> Option<String> {
+    let mut at: &Value = &SCHEMA;
+    for part in path.split(['.', '[']).filter(|part| !part.is_empty()) {
+        let node = target(at);
+        at = if part.ends_with(']') { node.get("items")? } else { node.get("properties")?.get(part)? };
+    }
+    at.get("description").and_then(Value::as_str).map(str::to_owned)
+}
+
+/// The schema itself, where `at` only points to it: behind a `$ref`, or in an `anyOf` beside null.
+pub(crate) fn target(at: &Value) -> &Value {
+    let some = |options: &'static str| at.get(options).and_then(Value::as_array).and_then(|all| all.first());
+    let at = some("anyOf").unwrap_or(at);
+    let name = at.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix("#/$defs/"));
+    name.and_then(|name| SCHEMA.get("$defs")?.get(name)).unwrap_or(at)
 }

@@ -106,6 +106,26 @@ pub(crate) mod duration {
     }
 }
 
+/// How a socket's address stands in the file: for `#[serde(with = "units::address")]`.
+pub(crate) mod address {
+    use std::net::SocketAddr;
+
+    use super::{Cow, Deserialize, Deserializer, Serializer, de};
+
+    pub(crate) fn serialize<S: Serializer>(value: &SocketAddr, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(|_| {
+            de::Error::custom(
+                "an address is an IP address and a port: `127.0.0.1:9900`, `0.0.0.0:80`, `[::1]:9900`",
+            )
+        })
+    }
+}
+
 /// The schema of a duration's text.
 pub(crate) struct DurationText;
 

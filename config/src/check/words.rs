@@ -1,0 +1,70 @@
+//! Rules for one word, beside the fields that they guard: names and tokens.
+
+/// A name that becomes a label or stands in another key.
+pub(crate) fn name(value: &str, _: &()) -> garde::Result {
+    let fits = value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+    if fits && (1..=64).contains(&value.len()) {
+        return Ok(());
+    }
+    Err(garde::Error::new("a name is 1 to 64 letters, digits, `_`, `-` and `.`"))
+}
+
+/// A header name, or a part of one that must be a token: RFC 9110 §5.6.2.
+pub(crate) fn token(value: &str, _: &()) -> garde::Result {
+    let fits = value.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+    if fits && (1..=64).contains(&value.len()) {
+        return Ok(());
+    }
+    Err(garde::Error::new(
+        "it must be 1 to 64 letters, digits and characters of a header name, without spaces or `:`",
+    ))
+}
+
+/// A status that can tell of a model that is not ready.
+pub(crate) fn error_status(value: &u16, _: &()) -> garde::Result {
+    if (400..=599).contains(value) {
+        return Ok(());
+    }
+    Err(garde::Error::new("a status rule needs a `code` between 400 and 599"))
+}
+
+/// A method: a token in upper case, since methods are case-sensitive (RFC 9110 §9.1).
+pub(crate) fn method(value: &str) -> garde::Result {
+    token(value, &())?;
+    if value.bytes().any(|b| b.is_ascii_lowercase()) {
+        let message = format!("methods are case-sensitive: write `{}`", value.to_ascii_uppercase());
+        return Err(garde::Error::new(message));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tokens_methods_and_statuses_are_told_from_what_is_none() {
+        for (fits, outcome) in [
+            (true, name("triton-2.b_c", &())),
+            (false, name("", &())),
+            (false, name("a b", &())),
+            (false, name("é", &())),
+            (false, name(&"x".repeat(65), &())),
+            (true, token("X-Amzn-SageMaker-Target-Model", &())),
+            (true, token("serve_multiplexed_model_id", &())),
+            (false, token("x model", &())),
+            (false, token("x:", &())),
+            (false, token("", &())),
+            (true, method("POST")),
+            (true, method("M-SEARCH")),
+            (false, method("post")),
+            (false, method("")),
+            (true, error_status(&429, &())),
+            (false, error_status(&200, &())),
+            (false, error_status(&0, &())),
+            (false, error_status(&600, &())),
+        ] {
+            assert_eq!(outcome.is_ok(), fits, "{outcome:?}");
+        }
+    }
+}
