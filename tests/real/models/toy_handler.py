@@ -4,7 +4,7 @@
   load_s   seconds that a load takes
   infer_ms milliseconds that an inference takes
   fail     "memory" or "error": what the load ends with instead of a model
-  headers  true: says in response headers whether this start was cold and how long the load took (stock servers never say)
+  headers  true: says in response headers whether this start was cold and how long its load took (stock servers never say)
 
 A body that contains "boom" raises, "oom" runs out of memory and "die" ends the worker; everything else is counted.
 `handle` stands at module level on purpose: only then does MMS report a failed load to the caller.
@@ -65,5 +65,5 @@ def handle(rows, context):
         answers.append(TOY.answer(text_of(row)))
         if TOY.cfg.get("headers"):
             context.set_response_header(index, "X-Model-Cold", "true" if cold else "false")
-            context.set_response_header(index, "X-Model-Load-Ms", f"{TOY.load_ms:.0f}")
+            context.set_response_header(index, "X-Model-Load-Ms", f"{TOY.load_ms if cold else 0:.0f}")
     return answers
