@@ -134,5 +134,5 @@ fn a_streamed_answer_reaches_boto3_event_by_event() {
     let lines = client(SCRIPT, &[&pair.weir.url(""), "stream"]);
     assert_eq!(lines[0]["parts"], json!([r#"{"token":0}"#, r#"{"token":1}"#, r#"{"token":2}"#]));
     let scrape = pair.weir.settled(1);
-    assert_eq!(scrape.outcomes("__none__"), [("ok", 1)], "this call names no target model");
+    assert_eq!(scrape.outcomes("mme"), [("ok", 1)], "without a target model it is the endpoint's own");
 }
