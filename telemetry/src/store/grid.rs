@@ -26,13 +26,15 @@ pub(crate) static BOUNDS: [u64; 256] = bounds();
 /// A look-up by the exponent and the four bits below it, then at most two compares ([`START`] proves the two).
 #[inline]
 pub(crate) fn index(ns: u64) -> usize {
-    let clamped = ns.clamp(LOW, HIGH);
-    let exponent = 63 - clamped.leading_zeros();
-    let position =
-        ((exponent - LOW_EXPONENT) << SUB_BITS) + ((clamped >> (exponent - SUB_BITS)) & SUB_MASK) as u32;
-    let first = usize::from(START.get(position as usize).copied().unwrap_or(0));
-    let above = |cell: usize| usize::from(BOUNDS.get(cell).is_some_and(|bound| clamped > *bound));
-    first + above(first) + above(first + 1)
+    let ns = ns.max(LOW);
+    let exponent = ns.ilog2();
+    // The bits below the leading one come with it, 16 to 31, which the bias takes off again.
+    let position = ((exponent << SUB_BITS) as usize + (ns >> (exponent - SUB_BITS)) as usize) - BIAS;
+    let first = START.get(position).copied().unwrap_or(0);
+    let second = first.wrapping_add(1);
+    // A byte is always inside of the padded bounds: the compiler drops these checks.
+    let above = |cell: u8| usize::from(BOUNDS.get(usize::from(cell)).is_some_and(|bound| ns > *bound));
+    usize::from(first) + above(first) + above(second)
 }
 
 /// The bounds of a cell in nanoseconds: `(lower, upper]`. The overflow cell has no upper one.
@@ -93,11 +95,12 @@ const MS: u64 = 1_000_000;
 
 /// Sixteen look-up positions for each power of two: fine enough that no position spans more than two bounds.
 const SUB_BITS: u32 = 4;
-const SUB_MASK: u64 = (1 << SUB_BITS) - 1;
+const SUB: usize = 1 << SUB_BITS;
+/// Everything below 2^15 ns is in the first cell anyway.
 const LOW_EXPONENT: u32 = 15;
 const LOW: u64 = 1 << LOW_EXPONENT;
-const HIGH: u64 = (1 << 41) - 1;
-const POSITIONS: usize = (41 - LOW_EXPONENT as usize) << SUB_BITS;
+const POSITIONS: usize = (u64::BITS - LOW_EXPONENT) as usize * SUB;
+const BIAS: usize = (LOW_EXPONENT as usize + 1) * SUB;
 
 /// First possible cell of each look-up position.
 static START: [u8; POSITIONS] = starts();
@@ -144,14 +147,13 @@ const fn starts() -> [u8; POSITIONS] {
     let mut starts = [0; POSITIONS];
     let mut position = 0;
     while position < POSITIONS {
-        let exponent = LOW_EXPONENT + (position >> SUB_BITS) as u32;
-        let step = 1_u64 << (exponent - SUB_BITS);
-        let lowest = (1 << exponent) + (position as u64 & SUB_MASK) * step;
+        let step = (LOW >> SUB_BITS) << (position / SUB);
+        let lowest = step * (SUB + position % SUB) as u64;
         let mut cell = 0;
         while bounds[cell] < lowest {
             cell += 1;
         }
-        let spanned = bounds[cell + 2] < lowest + step;
+        let spanned = bounds[cell + 2] <= lowest + (step - 1);
         assert!(!spanned || bounds[cell + 2] == u64::MAX, "a position spans at most two bounds");
         starts[position] = cell as u8;
         position += 1;
@@ -176,7 +178,7 @@ mod tests {
                 assert_eq!(index(ns), partition_point(ns), "at {ns} ns");
             }
         }
-        for ns in [0, 1, u64::MAX, HIGH, HIGH + 1, LOW, LOW - 1] {
+        for ns in [0, 1, u64::MAX, u64::MAX / 2, u64::MAX / 2 + 1, LOW, LOW - 1] {
             assert_eq!(index(ns), partition_point(ns), "at {ns} ns");
         }
     }

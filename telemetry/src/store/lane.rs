@@ -70,11 +70,26 @@ impl Lane {
         let start = seen.start.index();
         if let (Some(cells), Some(sum)) = (self.cells.get(start), self.sums.get(start)) {
             W::add64(sum, seen.duration_ns);
-            cells.get_or_init(Cells::boxed).record::<W>(seen.duration_ns);
+            made(cells).record::<W>(seen.duration_ns);
         }
         if let Some(ns) = seen.first_byte_ns {
             W::add64(&self.first_byte_sum, ns);
-            self.first_byte.get_or_init(Cells::boxed).record::<W>(ns);
+            made(&self.first_byte).record::<W>(ns);
         }
     }
+}
+
+#[inline]
+fn made(cells: &OnceLock<Box<Cells>>) -> &Cells {
+    match cells.get() {
+        Some(cells) => cells,
+        None => make(cells),
+    }
+}
+
+/// Once for each model and start; kept out of the way of all later requests.
+#[cold]
+#[inline(never)]
+fn make(cells: &OnceLock<Box<Cells>>) -> &Cells {
+    cells.get_or_init(Cells::boxed)
 }

@@ -66,9 +66,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(sets: &Sets) -> Self {
-        let mut sets_free: Vec<u32> = (1..=u32::try_from(sets.len()).unwrap_or(u32::MAX)).collect();
-        sets_free.reverse();
-        Self { sets_free, ..Self::default() }
+        Self { sets_free: (1..=sets.len()).rev().collect(), ..Self::default() }
     }
 
     /// Opens a book for a model that has a slot now.
@@ -125,13 +123,16 @@ impl Book {
 }
 
 fn fold_set(set: u32, sets: &Sets, kept: &mut Vec<Vec<Kept>>, delta: &mut Delta) {
-    let lanes = sets.lanes(set);
     if kept.len() <= set as usize {
         kept.resize_with(set as usize + 1, Vec::new);
     }
     let Some(kept) = kept.get_mut(set as usize) else { return };
-    kept.resize_with(lanes.len(), Kept::default);
-    for (lane, kept) in lanes.iter().zip(kept) {
-        differ(lane, kept, delta);
+    for (worker, lane) in sets.lanes(set).enumerate() {
+        if kept.len() <= worker {
+            kept.push(Kept::default());
+        }
+        if let Some(kept) = kept.get_mut(worker) {
+            differ(lane, kept, delta);
+        }
     }
 }

@@ -91,7 +91,7 @@ pub struct Store {
     sets: Sets,
     table: Table,
     /// Raised whenever something is taken back from the recorders; see [`Presence`].
-    epoch: AtomicU64,
+    epoch: Arc<AtomicU64>,
     /// Workers whose recorder exists.
     taken: Box<[AtomicBool]>,
     presences: Mutex<Presences>,
@@ -121,7 +121,7 @@ impl Store {
             slots: Slots::new(settings.models_max),
             table: Table::new(settings.models_max),
             settings,
-            epoch: AtomicU64::new(0),
+            epoch: Arc::new(AtomicU64::new(0)),
             taken: (0..workers).map(|_| AtomicBool::new(false)).collect(),
             presences: Mutex::new(Presences { here: Vec::new(), settled: vec![0; workers] }),
             ledger: Mutex::new(Ledger::new(&sets)),

@@ -1,8 +1,8 @@
 //! Where the models' counters live: slots in chunks that are made when first needed and never moved or freed, so a
 //! number finds them with two loads and no lock. A slot outlives its model; the generation tells the tenants apart.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use super::lane::Lane;
 use super::{BACKENDS_MAX, BackendId, ModelRef, Reserved};
@@ -20,7 +20,7 @@ pub(crate) const MODELS_FROM: u32 = BACKENDS_MAX as u32 * Reserved::ALL.len() as
 pub(crate) struct Slot {
     /// Which tenant the slot has; a [`ModelRef`] of another generation is stale.
     pub(crate) generation: AtomicU16,
-    /// 0 = only the base lane is written; else 1 + the number of its set of per-worker lanes.
+    /// The model's set of per-worker lanes, from 1; 0 = only the base lane is written.
     pub(crate) set: AtomicU32,
     pub(crate) rare: Rare,
     pub(crate) base: Lane,
@@ -53,10 +53,10 @@ impl Rare {
     }
 }
 
-/// All slots there can be.
-#[derive(Debug)]
+/// All slots there can be. Clones share them.
+#[derive(Clone, Debug)]
 pub(crate) struct Slots {
-    chunks: Box<[OnceLock<Box<[Slot]>>]>,
+    chunks: Arc<[OnceLock<Box<[Slot; CHUNK]>>]>,
 }
 
 impl Slots {
@@ -76,7 +76,12 @@ impl Slots {
     pub(crate) fn get_or_make(&self, slot: u32) -> Option<&Slot> {
         let slot = slot as usize;
         let chunk = self.chunks.get(slot / CHUNK)?;
-        chunk.get_or_init(|| (0..CHUNK).map(|_| Slot::default()).collect()).get(slot % CHUNK)
+        if chunk.get().is_none() {
+            let slots: Box<[Slot]> = (0..CHUNK).map(|_| Slot::default()).collect();
+            // Another thread may have been faster; its chunk is as good.
+            _ = slots.try_into().map(|slots| chunk.set(slots));
+        }
+        chunk.get()?.get(slot % CHUNK)
     }
 
     /// The slot of a reference that is still of its generation.

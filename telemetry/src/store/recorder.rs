@@ -6,16 +6,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use arc_swap::cache::Cache;
 
 use super::cells::{Owned, Shared, Writer};
 use super::lane::Lane;
-use super::model::Slot;
-use super::sharding::Presence;
+use super::model::{Slot, Slots};
+use super::sharding::{Lanes, Presence};
 use super::table::{Admission, Lookup, Map};
 use super::{BackendId, ModelRef, Reserved, Store};
 use crate::observation::{Lifecycle, Observation};
@@ -26,13 +27,19 @@ pub struct Recorder {
     store: Arc<Store>,
     table: RefCell<Cache<Arc<ArcSwap<Map>>, Arc<Map>>>,
     presence: Arc<Presence>,
+    // What every request needs, without the way through the store.
+    slots: Slots,
+    lanes: Lanes,
+    epoch: Arc<AtomicU64>,
     not_sync: PhantomData<Cell<()>>,
 }
 
 impl Recorder {
     pub(crate) fn new(store: Arc<Store>, presence: Arc<Presence>) -> Self {
         let table = RefCell::new(Cache::new(Arc::clone(&store.table.published)));
-        Self { store, table, presence, not_sync: PhantomData }
+        let lanes = store.sets.of(presence.worker);
+        let (slots, epoch) = (store.slots.clone(), Arc::clone(&store.epoch));
+        Self { store, table, presence, slots, lanes, epoch, not_sync: PhantomData }
     }
 
     /// The model of that name, if it has a slot. A request for a name that has none begins under
@@ -101,13 +108,13 @@ impl Recorder {
     /// long calls it about once a second, or slots and lanes that are to be reused wait for its next request.
     #[inline]
     pub fn quiesce(&self) {
-        self.presence.epoch.store(self.store.epoch.load(Acquire), Release);
+        self.presence.epoch.store(self.epoch.load(Acquire), Release);
     }
 
     /// The slot; that of the backend's `__other__` when the model has left its own since.
     #[inline]
     fn slot(&self, model: ModelRef) -> Option<&Slot> {
-        match self.store.slots.current(model) {
+        match self.slots.current(model) {
             Some(slot) => Some(slot),
             None => self.stale(model),
         }
@@ -115,20 +122,15 @@ impl Recorder {
 
     #[cold]
     fn stale(&self, model: ModelRef) -> Option<&Slot> {
-        self.store.slots.get(ModelRef::reserved(model.backend, Reserved::Other).slot)
+        self.slots.get(ModelRef::reserved(model.backend, Reserved::Other).slot)
     }
 
     /// Writes to this worker's lane of the model, or to its base lane when it has none.
     #[inline]
     fn write(&self, slot: &Slot, owned: impl FnOnce(&Lane), shared: impl FnOnce(&Lane)) {
-        let set = slot.set.load(Relaxed);
-        if set != 0
-            && let Some(worker) = self.presence.worker
-            && let Some(lane) = self.store.sets.lane(set, worker)
-        {
-            owned(lane);
-        } else {
-            shared(&slot.base);
+        match self.lanes.get(slot.set.load(Relaxed) as usize).and_then(OnceLock::get) {
+            Some(lane) => owned(lane),
+            None => shared(&slot.base),
         }
     }
 }

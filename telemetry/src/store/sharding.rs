@@ -4,42 +4,45 @@
 //! and may be lent to another, but only after every recorder has been seen between two calls since: until then one
 //! could still be about to write for the old model (`Presence`).
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::lane::Lane;
 
-/// All sets there can be, made when first lent.
+/// One worker's lanes by set; number 0 is no set and stays empty.
+pub(crate) type Lanes = Arc<[OnceLock<Lane>]>;
+
+/// All lanes there can be, made when their set is first lent.
 #[derive(Debug)]
 pub(crate) struct Sets {
-    sets: Box<[OnceLock<Box<[Lane]>>]>,
-    workers: usize,
+    workers: Box<[Lanes]>,
+    len: u32,
 }
 
 impl Sets {
     pub(crate) fn new(sets_max: u32, workers: usize) -> Self {
-        Self { sets: (0..sets_max).map(|_| OnceLock::new()).collect(), workers }
+        let lanes = || (0..=sets_max).map(|_| OnceLock::new()).collect();
+        Self { workers: (0..workers).map(|_| lanes()).collect(), len: sets_max }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.sets.len()
+    /// Sets there are, numbered from 1.
+    pub(crate) const fn len(&self) -> u32 {
+        self.len
     }
 
-    /// The lane of a worker in set `number`, counted from 1 as [`super::model::Slot::set`] does.
-    #[inline]
-    pub(crate) fn lane(&self, number: u32, worker: usize) -> Option<&Lane> {
-        self.sets.get((number as usize).checked_sub(1)?)?.get()?.get(worker)
+    /// The lanes that a worker writes, of no worker none.
+    pub(crate) fn of(&self, worker: Option<usize>) -> Lanes {
+        worker.and_then(|worker| self.workers.get(worker)).map_or_else(|| [].into(), Arc::clone)
     }
 
-    /// All lanes of a set that was ever lent.
-    pub(crate) fn lanes(&self, number: u32) -> &[Lane] {
-        let set = (number as usize).checked_sub(1).and_then(|at| self.sets.get(at));
-        set.and_then(OnceLock::get).map_or(&[], |lanes| lanes)
+    /// All lanes of a set that was ever lent, by worker.
+    pub(crate) fn lanes(&self, set: u32) -> impl Iterator<Item = &Lane> {
+        self.workers.iter().filter_map(move |lanes| lanes.get(set as usize)?.get())
     }
 
-    pub(crate) fn make(&self, number: u32) {
-        if let Some(set) = (number as usize).checked_sub(1).and_then(|at| self.sets.get(at)) {
-            set.get_or_init(|| (0..self.workers).map(|_| Lane::default()).collect());
+    pub(crate) fn make(&self, set: u32) {
+        for lane in self.workers.iter().filter_map(|lanes| lanes.get(set as usize)) {
+            lane.get_or_init(Lane::default);
         }
     }
 }
