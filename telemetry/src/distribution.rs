@@ -127,6 +127,12 @@ impl Distribution {
         rest
     }
 
+    /// Forgets everything, keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.sum_ns = 0;
+        self.counts.clear();
+    }
+
     /// Makes the stretch include `first..=last`.
     fn cover(&mut self, first: usize, last: usize) {
         if self.counts.is_empty() {

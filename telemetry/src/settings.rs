@@ -9,6 +9,9 @@ pub struct Settings {
     pub shard_above_rps: u32,
     /// Models that can have per-worker lanes at a time.
     pub sharded_models_max: u32,
+    /// Models whose last minutes are kept as distributions at a time, 10 KB or so each; others have counts.
+    /// 1,000.
+    pub tracked_models_max: u32,
 }
 
 impl Default for Settings {
@@ -23,6 +26,7 @@ impl From<&weir_config::Telemetry> for Settings {
             models_max: config.models_max,
             shard_above_rps: config.shard_above_rps,
             sharded_models_max: config.sharded_models_max,
+            tracked_models_max: 1_000,
         }
     }
 }

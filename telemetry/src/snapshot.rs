@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::store::Book;
 use crate::totals::Totals;
+use crate::windows::Recent;
 
 /// The models and what is counted of the store itself.
 #[derive(Clone, Debug, Default)]
@@ -32,8 +33,10 @@ pub struct ModelSnapshot {
     pub model: Arc<str>,
     /// Whether the name is one of [`crate::Reserved`].
     pub reserved: bool,
-    /// Its numbers.
+    /// Its numbers since the start of the process.
     pub totals: Totals,
+    /// Its last minutes, where they were asked for.
+    pub recent: Option<Recent>,
     /// `backend="…",model="…"`, escaped.
     pub(crate) labels: Arc<str>,
 }
@@ -45,6 +48,7 @@ impl ModelSnapshot {
             model: Arc::clone(&book.name),
             reserved: book.model.is_reserved(),
             totals: book.totals.clone(),
+            recent: None,
             labels: Arc::clone(&book.labels),
         }
     }

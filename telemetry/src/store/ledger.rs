@@ -13,6 +13,7 @@ use super::sharding::Sets;
 use super::{BackendId, ModelRef};
 use crate::encode::escape::label_pair;
 use crate::totals::{Delta, Totals};
+use crate::windows::Windows;
 
 /// What is known of one model.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(crate) struct Book {
     /// `backend="…",model="…"`, escaped once for all scrapes to come.
     pub(crate) labels: Arc<str>,
     pub(crate) totals: Totals,
+    pub(crate) windows: Windows,
     pub(crate) lent: Lent,
     /// `totals.started` when the model's rate was last judged.
     pub(crate) judged: u64,
@@ -59,14 +61,19 @@ pub(crate) struct Ledger {
     /// For each set and worker what was read last.
     pub(crate) kept: Vec<Vec<Kept>>,
     pub(crate) sets_free: Vec<u32>,
+    /// The latest time that was told.
+    pub(crate) now: Duration,
+    /// Models whose windows have distributions, and how many may.
+    pub(crate) tracked: u32,
+    pub(crate) tracked_max: u32,
     /// When rates were last judged.
     pub(crate) judged_at: Option<Duration>,
     delta: Delta,
 }
 
 impl Ledger {
-    pub(crate) fn new(sets: &Sets) -> Self {
-        Self { sets_free: (1..=sets.len()).rev().collect(), ..Self::default() }
+    pub(crate) fn new(sets: &Sets, tracked_max: u32) -> Self {
+        Self { sets_free: (1..=sets.len()).rev().collect(), tracked_max, ..Self::default() }
     }
 
     /// Opens a book for a model that has a slot now.
@@ -79,6 +86,7 @@ impl Ledger {
             name: Arc::clone(name),
             labels,
             totals: Totals::default(),
+            windows: Windows::default(),
             lent: Lent::No,
             judged: 0,
         };
@@ -87,7 +95,7 @@ impl Ledger {
 
     /// Adds to every book what was counted since the last fold.
     pub(crate) fn fold(&mut self, slots: &Slots, sets: &Sets) {
-        let Self { books, kept, delta, .. } = self;
+        let Self { books, kept, delta, now, tracked, tracked_max, .. } = self;
         for book in books.values_mut() {
             let Some(slot) = slots.get(book.model.slot) else { continue };
             if book.can_be_skipped(slot) {
@@ -99,7 +107,12 @@ impl Ledger {
                 fold_set(set, sets, kept, delta);
             }
             delta.count_successes();
+            if !book.windows.is_tracked() && tracked < tracked_max {
+                *tracked += 1;
+                book.windows.track(true);
+            }
             book.totals.add(delta);
+            book.windows.add(*now, delta);
         }
     }
 

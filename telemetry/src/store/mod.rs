@@ -120,12 +120,12 @@ impl Store {
         Arc::new(Self {
             slots: Slots::new(settings.models_max),
             table: Table::new(settings.models_max),
-            settings,
             epoch: Arc::new(AtomicU64::new(0)),
             taken: (0..workers).map(|_| AtomicBool::new(false)).collect(),
             presences: Mutex::new(Presences { here: Vec::new(), settled: vec![0; workers] }),
-            ledger: Mutex::new(Ledger::new(&sets)),
+            ledger: Mutex::new(Ledger::new(&sets, settings.tracked_models_max)),
             sets,
+            settings,
         })
     }
 
@@ -170,6 +170,7 @@ impl Store {
     /// per-worker lanes.
     pub fn tick(&self, now: Duration) {
         let mut ledger = self.ledger();
+        ledger.now = ledger.now.max(now);
         self.publish(&mut ledger);
         if ledger.judged_at.is_some_and(|last| now < last + promote::JUDGE_EVERY) {
             return;
@@ -182,15 +183,45 @@ impl Store {
         ledger.judge(now, above, (&self.slots, &self.sets), &self.epoch, passed);
     }
 
-    /// Everything up to now, folded for the purpose.
+    /// Everything up to now, folded for the purpose: what a scrape needs.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let mut ledger = self.ledger();
-        self.publish(&mut ledger);
-        ledger.fold(&self.slots, &self.sets);
+        self.take(|_, _| ())
+    }
+
+    /// The same, with each model's last minutes.
+    #[must_use]
+    pub fn snapshot_with_recent(&self) -> Snapshot {
+        self.take(|book, (model, now)| model.recent = Some(book.windows.recent(now)))
+    }
+
+    /// One model, exported or not, reserved or not, with its last minutes.
+    #[must_use]
+    pub fn model(&self, backend: &str, name: &str) -> Option<ModelSnapshot> {
+        let mut ledger = self.folded();
+        let id = ledger.backends.iter().position(|known| **known == *backend)?;
+        let id = BackendId(u16::try_from(id).ok()?);
+        let reserved = Reserved::ALL.into_iter().find(|reserved| reserved.as_str() == name);
+        let model =
+            reserved.map(|which| ModelRef::reserved(id, which)).or_else(|| self.table.find(id, name))?;
+        let now = ledger.now;
+        let book = ledger.books.get_mut(&model.slot)?;
+        let mut model = ModelSnapshot::new(book);
+        model.recent = Some(book.windows.recent(now));
+        Some(model)
+    }
+
+    fn take(&self, more: impl Fn(&Book, (&mut ModelSnapshot, Duration))) -> Snapshot {
+        let ledger = self.folded();
         let books = ledger.books.values();
         let models = books.filter(|book| !book.model.is_reserved() || book.totals.started > 0);
-        let models: Vec<_> = models.map(|book| ModelSnapshot::new(book)).collect();
+        let models: Vec<_> = models
+            .map(|book| {
+                let mut model = ModelSnapshot::new(book);
+                more(book, (&mut model, ledger.now));
+                model
+            })
+            .collect();
         Snapshot {
             models_known: self.table.len() as u64,
             models_exported: models.iter().filter(|model| !model.reserved).count() as u64,
@@ -198,6 +229,13 @@ impl Store {
             workers: lock(&self.presences).settled(),
             models,
         }
+    }
+
+    fn folded(&self) -> MutexGuard<'_, Ledger> {
+        let mut ledger = self.ledger();
+        self.publish(&mut ledger);
+        ledger.fold(&self.slots, &self.sets);
+        ledger
     }
 
     fn admit(&self, backend: BackendId, name: &str) -> Admission {

@@ -31,8 +31,12 @@ impl Ledger {
         }
         self.judged_at = Some(now);
         let hot = f64::from(above_rps) * elapsed.as_secs_f64();
-        let Self { books, sets_free, .. } = self;
+        let Self { books, sets_free, tracked, .. } = self;
         for book in books.values_mut() {
+            if book.windows.is_tracked() && book.windows.is_idle(now) {
+                *tracked -= 1;
+                book.windows.track(false);
+            }
             let began = book.totals.started.wrapping_sub(book.judged) as f64;
             book.judged = book.totals.started;
             let Some(slot) = slots.get(book.model.slot) else { continue };

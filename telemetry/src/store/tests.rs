@@ -198,7 +198,8 @@ fn a_busy_model_gets_lanes_of_its_own_and_gives_them_back() {
 /// meanwhile, models promoted and demoted: nothing is lost and nothing is counted twice.
 #[test]
 fn all_models_together_equal_the_requests_sent_under_concurrent_load() {
-    let settings = Settings { models_max: 40, shard_above_rps: 1, sharded_models_max: 4 };
+    let settings =
+        Settings { models_max: 40, shard_above_rps: 1, sharded_models_max: 4, ..Settings::default() };
     let (store, backend) = store(settings);
     let done = AtomicBool::new(false);
     let promoted = AtomicU64::new(0);
@@ -259,4 +260,31 @@ proptest! {
         prop_assert_eq!(snapshot.model("b", under).map(|model| model.settled()), Some(1));
         prop_assert_eq!(snapshot.models.len(), 1);
     }
+}
+
+#[test]
+fn one_model_can_be_asked_for_with_its_last_minutes_and_idle_ones_make_room_for_others() {
+    let (store, backend) = store(Settings { tracked_models_max: 1, ..Settings::default() });
+    let recorder = store.recorder(0);
+    store.tick(Duration::ZERO);
+    request(&recorder, backend, "a", &OK);
+    store.tick(Duration::from_secs(10));
+    request(&recorder, backend, "b", &OK);
+    request(&recorder, backend, "b", &OK);
+    store.tick(Duration::from_secs(20));
+    let p50 = |name: &str| {
+        let minute = store.model("b", name)?.recent?.minute;
+        minute.quantile(Start::Hot, 0.5)
+    };
+    assert_eq!((p50("a").is_some(), p50("b").is_some()), (true, false), "there is room for one");
+    assert_eq!(store.model("b", "b").unwrap().recent.unwrap().minute.rate(), 0.1);
+    store.tick(Duration::from_secs(1_000));
+    request(&recorder, backend, "b", &OK);
+    assert_eq!((p50("a").is_some(), p50("b").is_some()), (false, true));
+    assert_eq!(
+        store.snapshot_with_recent().model("b", "b").unwrap().recent.as_ref().unwrap().minute.requests,
+        1
+    );
+    assert!(store.model("b", "nobody").is_none() && store.model("nobody", "a").is_none());
+    assert!(store.model("b", "__none__").is_some());
 }
