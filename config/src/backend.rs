@@ -15,6 +15,7 @@ use crate::units::{DurationText, duration, duration_within};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("required" = ["dialect", "endpoints"]))]
 pub struct Backend {
     /// The label `backend` of its metrics. Default: the dialect's name; letters, digits, `_`, `-` and `.`, 1 to 64 of them, unique.
     pub name: String,
@@ -55,12 +56,12 @@ pub struct Timeouts {
     #[schemars(with = "DurationText")]
     #[garde(custom(duration_within("10ms", "5m")))]
     pub connect: Duration,
-    /// Time from the request's end to the response's first byte: long, since a cold load happens inside it. Default `300s`; 10ms to 1d. After it: 504.
+    /// Time from the request's end to the response's first byte: long, since a cold load happens inside it. Default `5m`; 10ms to 1d. After it: 504.
     #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     #[garde(custom(duration_within("10ms", "1d")))]
     pub first_byte: Duration,
-    /// Time between two pieces of a response. Default `120s`; 10ms to 1d. After it the response is cut.
+    /// Time between two pieces of a response. Default `2m`; 10ms to 1d. After it the response is cut.
     #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     #[garde(custom(duration_within("10ms", "1d")))]

@@ -1,4 +1,7 @@
 //! The whole configuration, as the file says it.
+//!
+//! `parse`, `load` and `Config::from_flags` return valid ones only; a default one has no backend yet. In a valid one every backend has
+//! its name, every rule says where the model and the version stand, and the user's dialects have the rules of those they extend.
 
 use garde::Validate;
 use schemars::JsonSchema;
@@ -11,12 +14,11 @@ use crate::listen::{Admin, Drain, Forward, Listener};
 use crate::route::Route;
 use crate::telemetry::{Identify, Log, Telemetry};
 
-/// The configuration of weir. `parse`, `load` and `Config::from_flags` return valid ones only; a default one has no backend yet.
-///
-/// In a valid one every backend has its name, and the user's dialects have the rules of those they extend.
+/// The configuration of weir.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(title = "Configuration of weir", extend("required" = ["backends"]))]
 pub struct Config {
     /// Version of this format. Default 1, the only one.
     #[garde(range(min = 1, max = 1))]

@@ -11,6 +11,7 @@ use crate::starts::Starts;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("required" = ["name"]))]
 pub struct Dialect {
     /// Its name, which `backends[].dialect` says. Required; letters, digits, `_`, `-` and `.`, 1 to 64 of them, unique. An embedded name replaces the embedded dialect.
     #[schemars(example = &"house")]
@@ -38,6 +39,7 @@ pub struct Dialect {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("required" = ["path"]))]
 pub struct RequestRule {
     /// Template of the whole path: `/v2/models/{model}[/versions/{version}]/infer`. `{name}` is one segment or a part of one, `[…]` may be absent, `{rest*}` at the end is whatever follows. Letters are compared case-sensitively. Required; at most 1024 characters.
     #[schemars(example = &"/score/{model}[/{version}]")]

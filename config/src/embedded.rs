@@ -5,9 +5,12 @@ use std::sync::LazyLock;
 use crate::dialect::Dialect;
 use crate::read;
 
+/// The one that is no server: a backend may have it, nobody is told to.
+pub(crate) const CONVENTIONS: &str = "conventions";
+
 /// `conventions` is no server: it holds the cold-start headers that all others extend.
 const FILES: [(&str, &str); 8] = [
-    ("conventions", include_str!("../dialects/conventions.yaml")),
+    (CONVENTIONS, include_str!("../dialects/conventions.yaml")),
     ("mms", include_str!("../dialects/mms.yaml")),
     ("sagemaker", include_str!("../dialects/sagemaker.yaml")),
     ("torchserve", include_str!("../dialects/torchserve.yaml")),

@@ -27,6 +27,7 @@ mod flags;
 mod read;
 mod report;
 mod schema;
+mod reference;
 mod show;
 mod file;
 
@@ -39,6 +40,7 @@ pub use file::{LoadError, load};
 pub use flags::{BackendFlag, BackendFlagError};
 pub use listen::{Admin, Drain, Forward, ForwardedPolicy, ListenLimits, Listener};
 pub use read::parse;
+pub use reference::reference;
 pub use report::{Problem, Report};
 pub use route::{HeaderMatch, Route};
 pub use schema::schema;

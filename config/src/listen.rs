@@ -57,7 +57,7 @@ pub struct ListenLimits {
     #[schemars(with = "DurationText")]
     #[garde(custom(duration_within("1s", "1h")))]
     pub idle_timeout: Duration,
-    /// Time between two pieces of a request's body. Default `60s`; 100ms to 1h. After it: 408.
+    /// Time between two pieces of a request's body. Default `1m`; 100ms to 1h. After it: 408.
     #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     #[garde(custom(duration_within("100ms", "1h")))]

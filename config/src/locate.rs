@@ -117,6 +117,7 @@ fn shown(node: &Node) -> String {
     match &node.kind {
         Kind::List(_) => "a list".to_owned(),
         Kind::Map(_) => "keys and values".to_owned(),
+        Kind::Scalar(scalar) if !scalar.plain => format!("`\"{}\"`", cut(&scalar.text)),
         Kind::Scalar(scalar) if scalar.shown().is_empty() => "nothing".to_owned(),
         Kind::Scalar(scalar) => format!("`{}`", cut(scalar.shown())),
     }

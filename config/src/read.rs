@@ -25,6 +25,7 @@ const SECRET_BYTES_MIN: usize = 4;
 
 /// Reads a configuration. `name` stands for the text in messages, `env` answers `${VAR}`.
 pub fn parse(text: &str, name: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Report> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut draft = Draft::<Config>::read(text, env).map_err(|problems| Report::new(name, text, problems))?;
     let Some(mut config) = draft.value.take() else { return Err(draft.report(name, text, Vec::new())) };
     name_backends(&mut config);
@@ -178,12 +179,16 @@ impl<T> Draft<T> {
         let skipped = std::mem::take(&mut self.skipped);
         for finding in findings {
             let found = locate::by_path(&self.root, &finding.path, &|id| skipped.contains(&id));
-            if finding.missing && lost.iter().any(|path| path.starts_with(&found.path)) {
+            // What stands there now is only a default; or it is missing because it could not be read.
+            let unread =
+                |path: &String| *path == found.path || finding.missing && path.starts_with(&found.path);
+            if lost.iter().any(unread) {
                 continue;
             }
             let help = finding.help.or_else(|| schema::describe(&finding.path).filter(|_| found.exact));
-            self.problems
-                .push(Problem::new(finding.message).at(Some(found.place)).key(found.path).help(help));
+            // What is missing from the file as a whole has no place in it.
+            let place = Some(found.place).filter(|_| found.exact || found.node.id != self.root.id);
+            self.problems.push(Problem::new(finding.message).at(place).key(found.path).help(help));
         }
         hide(&self.root, &mut self.problems);
         Report::new(name, text, self.problems)

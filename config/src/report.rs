@@ -65,10 +65,13 @@ impl Problem {
 impl Report {
     /// A report of these problems in the order of the text; those without a place come last.
     pub(crate) fn new(name: &str, text: &str, mut problems: Vec<Problem>) -> Self {
+        for problem in &mut problems {
+            problem.message = masked(&problem.message);
+        }
         problems.sort_by_key(|problem| problem.span.map_or((usize::MAX, 0), |(start, _)| (start, 1)));
         problems.dedup();
         problems.truncate(PROBLEMS_MAX);
-        Self { name: name.to_owned(), text: text.to_owned(), problems }
+        Self { name: name.to_owned(), text: masked(text), problems }
     }
 
     /// Name of the text: the file, or the flag.
@@ -129,6 +132,22 @@ impl Report {
         let [line, column] = [line, column].map(|n| n.map_or_else(String::new, |n| format!("{n}:")));
         format!("{}:{line}{column} {key}: {message}\n", self.name)
     }
+}
+
+/// The text with stars for user and password of URLs, byte for byte, so that places stay where they are.
+fn masked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        let authority = after
+            .split(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '`' | ','))
+            .next()
+            .unwrap_or("");
+        let (user, tail) = after.split_at_checked(authority.rfind('@').unwrap_or(0)).unwrap_or(("", after));
+        out.extend([before, "://", &"*".repeat(user.len())]);
+        rest = tail;
+    }
+    out + rest
 }
 
 impl fmt::Display for Report {

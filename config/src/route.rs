@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("required" = ["backend"]))]
 pub struct Route {
     /// The request's host, without port, compared case-insensitively. Default: any; 1 to 253 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,13 +33,14 @@ pub struct Route {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("required" = ["name", "equals"]))]
 pub struct HeaderMatch {
     /// Name of the header, compared case-insensitively. Required.
     #[schemars(example = &"x-tenant")]
     #[garde(custom(crate::check::token))]
     pub name: String,
-    /// Value that one of its lines must have, compared exactly. Required, may be empty.
+    /// Value that one of its lines must have, compared exactly. Required; 1 to 8192 bytes.
     #[schemars(example = &"gold")]
-    #[garde(length(max = 8192))]
+    #[garde(custom(crate::check::header_value))]
     pub equals: String,
 }

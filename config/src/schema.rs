@@ -29,8 +29,11 @@ pub(crate) fn describe(path: &str) -> Option<String> {
 
 /// The schema itself, where `at` only points to it: behind a `$ref`, or in an `anyOf` beside null.
 pub(crate) fn target(at: &Value) -> &Value {
-    let some = |options: &'static str| at.get(options).and_then(Value::as_array).and_then(|all| all.first());
-    let at = some("anyOf").unwrap_or(at);
-    let name = at.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix("#/$defs/"));
-    name.and_then(|name| SCHEMA.get("$defs")?.get(name)).unwrap_or(at)
+    SCHEMA.get("$defs").and_then(|all| all.get(name(at))).unwrap_or(at)
+}
+
+/// Name of the type that `at` points to; empty if it points to none.
+pub(crate) fn name(at: &Value) -> &str {
+    let at = at.get("anyOf").and_then(Value::as_array).and_then(|all| all.first()).unwrap_or(at);
+    at.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix("#/$defs/")).unwrap_or("")
 }

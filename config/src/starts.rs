@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Starts {
-    /// Header rules, in order; the first that says hot or cold wins. Default none; at most 32.
+    /// Header rules, in order; the first that says hot or cold wins, and the first with a load time gives that. Default none; at most 32.
     #[garde(length(max = 32), dive)]
     pub headers: Vec<HeaderRule>,
     /// Status rules, in order; the first that fits wins. Default none; at most 32.
@@ -129,6 +129,7 @@ pub enum Absent {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("required" = ["code"]))]
 pub struct StatusRule {
     /// The status. Required; 400 to 599.
     #[schemars(example = 503)]
@@ -148,6 +149,7 @@ pub struct StatusRule {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("required" = ["name"]))]
 pub struct HeaderTest {
     /// Name of the header, compared case-insensitively. Required.
     #[schemars(example = &"retry-after")]

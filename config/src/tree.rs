@@ -1,11 +1,12 @@
 //! YAML as a tree of nodes that know their place in the text; duplicate keys are found here.
 //! It does not know what the keys mean, and does not decide what a scalar is: `007` stays that text until a field asks.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry as Seen;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span};
 use serde_saphyr::{
     DuplicateKeyPolicy, Location, MessageFormatter, NonFiniteFloatPolicy, Options, Spanned,
     UserMessageFormatter,
@@ -89,9 +90,13 @@ pub(crate) fn read(text: &str, problems: &mut Vec<Problem>) -> Result<Node, Prob
     let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
         let error = error.without_snippet();
         let message = UserMessageFormatter.format_message(error).into_owned();
-        Problem::new(message).at(error.location().and_then(|location| place(&location)))
+        let place = error.location().and_then(|location| place(&location)).map(|place| found(text, place));
+        let line = place.and_then(|place| text.lines().nth(place.line.saturating_sub(1) as usize)).unwrap_or("");
+        // `{` and `}` belong to YAML there.
+        let braces = "inside `[…]` and `{…}` a value cannot hold `${…}`: write a list or a mapping with a line for each value";
+        Problem::new(message).at(place).help(Some(braces.to_owned()).filter(|_| line.contains("${")))
     })?;
-    Ok(Builder { text, next: 0, problems }.node(raw))
+    Ok(Builder { text, styled: styled(text), next: 0, problems }.node(raw))
 }
 
 fn options() -> Options {
@@ -115,6 +120,26 @@ fn place(location: &Location) -> Option<Place> {
     Some(Place { line, column, start, len })
 }
 
+/// An error of the language knows line and column only.
+fn found(text: &str, place: Place) -> Place {
+    let line = text.split_inclusive('\n').nth(place.line.saturating_sub(1) as usize).unwrap_or("");
+    let before: usize =
+        text.split_inclusive('\n').take(place.line.saturating_sub(1) as usize).map(str::len).sum();
+    let within =
+        line.char_indices().nth(place.column.saturating_sub(1) as usize).map_or(line.len(), |(at, _)| at);
+    Place { start: before + within, ..place }
+}
+
+/// First bytes of all scalars that are quoted or a block: serde-saphyr's values do not tell, its parser does.
+fn styled(text: &str) -> HashSet<usize> {
+    let events = Parser::new_from_str(text).map_while(Result::ok);
+    let styled = |(event, span): (Event<'_>, Span)| match event {
+        Event::Scalar(_, style, ..) if style != ScalarStyle::Plain => span.start.byte_offset(),
+        _ => None,
+    };
+    events.filter_map(styled).collect()
+}
+
 /// What serde-saphyr shows of a node. Of numbers and booleans only that they are plain: their text is taken from the file.
 #[derive(Debug)]
 enum Raw {
@@ -126,6 +151,7 @@ enum Raw {
 
 struct Builder<'t, 'p> {
     text: &'t str,
+    styled: HashSet<usize>,
     next: u32,
     problems: &'p mut Vec<Problem>,
 }
@@ -136,7 +162,8 @@ impl Builder<'_, '_> {
         let kind = match raw.value {
             Raw::Plain => Kind::Scalar(Scalar { text: defined.to_owned(), plain: true, source: None }),
             Raw::Text(text) => {
-                let plain = !defined.starts_with(['"', '\'', '|', '>']);
+                let start = place(&raw.defined).map(|place| place.start);
+                let plain = start.is_some_and(|start| !self.styled.contains(&start));
                 Kind::Scalar(Scalar { text, plain, source: None })
             }
             Raw::List(items) => Kind::List(items.into_iter().map(|item| self.node(item)).collect()),

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 
 pub(crate) use dialects::{dialect, dialects};
-pub(crate) use words::{error_status, name, token};
+pub(crate) use words::{error_status, header_value, name, token};
 
 use crate::backend::Backend;
 use crate::config::Config;
@@ -141,7 +141,8 @@ fn clash(a: SocketAddr, b: SocketAddr) -> bool {
 }
 
 fn backend(config: &Config, backend: &Backend, path: &str, doubt: Doubt, findings: &mut Findings) {
-    let known = embedded::known(&config.dialects);
+    let mut known = embedded::known(&config.dialects);
+    known.retain(|name| *name != embedded::CONVENTIONS);
     if backend.dialect.is_empty() {
         let help = format!("it is one of {}, or one of your own", listed(&known));
         findings.missing(format!("{path}.dialect"), "a backend needs a `dialect`", help);

@@ -11,6 +11,9 @@ pub(crate) fn name(value: &str, _: &()) -> garde::Result {
 
 /// A header name, or a part of one that must be a token: RFC 9110 §5.6.2.
 pub(crate) fn token(value: &str, _: &()) -> garde::Result {
+    if value.is_empty() {
+        return Err(garde::Error::new("it is missing or empty"));
+    }
     let fits = value.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
     if fits && (1..=64).contains(&value.len()) {
         return Ok(());
@@ -18,6 +21,14 @@ pub(crate) fn token(value: &str, _: &()) -> garde::Result {
     Err(garde::Error::new(
         "it must be 1 to 64 letters, digits and characters of a header name, without spaces or `:`",
     ))
+}
+
+/// A header's value to compare with.
+pub(crate) fn header_value(value: &str, _: &()) -> garde::Result {
+    if (1..=8192).contains(&value.len()) {
+        return Ok(());
+    }
+    Err(garde::Error::new("it is missing or empty, or longer than 8192 bytes"))
 }
 
 /// A status that can tell of a model that is not ready.
