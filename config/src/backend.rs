@@ -17,9 +17,11 @@ use crate::units::{DurationText, duration, duration_within};
 #[garde(allow_unvalidated)]
 #[schemars(extend("required" = ["dialect", "endpoints"]))]
 pub struct Backend {
-    /// The label `backend` of its metrics. Default: the dialect's name; letters, digits, `_`, `-` and `.`, 1 to 64 of them, unique.
+    /// The label `backend` of its metrics. Default: the dialect's name; letters, digits, `_`, `-` and `.`, 1 to 64 of
+    /// them, unique.
     pub name: String,
-    /// How the server names models and tells a cold start: a name or alias from `weir config dialect`, or of `dialects` below. Required.
+    /// How the server names models and tells a cold start: a name or alias from `weir config dialect`, or of `dialects`
+    /// below. Required.
     pub dialect: String,
     /// `http://HOST:PORT` of each server, 1 to 64; more than one means that any of them can answer any request. Required.
     #[garde(length(max = 64))]
@@ -34,7 +36,8 @@ pub struct Backend {
     /// How connections to the server are kept.
     #[garde(dive)]
     pub pool: Pool,
-    /// Models known before their first request: they have their series from the start. Default none; at most 10000 names of 1 to 1024 bytes.
+    /// Models known before their first request: they have their series from the start. Default none; at most 10000
+    /// names of 1 to 1024 bytes.
     #[garde(length(max = 10_000), inner(length(min = 1, max = 1024)))]
     pub models: Vec<String>,
     /// Request rules of this backend alone, tried before its dialect's. Default none; at most 256.
@@ -56,7 +59,8 @@ pub struct Timeouts {
     #[schemars(with = "DurationText")]
     #[garde(custom(duration_within("10ms", "5m")))]
     pub connect: Duration,
-    /// Time from the request's end to the response's first byte: long, since a cold load happens inside it. Default `5m`; 10ms to 1d. After it: 504.
+    /// Time from the request's end to the response's first byte: long, since a cold load happens inside it. Default
+    /// `5m`; 10ms to 1d. After it: 504.
     #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     #[garde(custom(duration_within("10ms", "1d")))]
@@ -89,7 +93,8 @@ impl Default for Timeouts {
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Pool {
-    /// Time an unused connection is kept. Default `4s`, below the 5 s after which uvicorn and llama.cpp close theirs; 0s (keep none) to 1h.
+    /// Time an unused connection is kept. Default `4s`, below the 5 s after which uvicorn and llama.cpp close theirs;
+    /// 0s (keep none) to 1h.
     #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     #[garde(custom(duration_within("0s", "1h")))]
@@ -97,7 +102,8 @@ pub struct Pool {
     /// Unused connections kept per worker and endpoint. Default 256; 0 to 100000.
     #[garde(range(max = 100_000))]
     pub idle_max: u32,
-    /// Requests sent on one connection before it is closed (llama.cpp closes after 100). Default 0, which means no limit; 0 to 1000000.
+    /// Requests sent on one connection before it is closed (llama.cpp closes after 100). Default 0, which means no
+    /// limit; 0 to 1000000.
     #[garde(range(max = 1_000_000))]
     pub requests_per_connection_max: u32,
 }

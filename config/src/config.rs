@@ -1,6 +1,7 @@
 //! The whole configuration, as the file says it.
 //!
-//! `parse`, `load` and `Config::from_flags` return valid ones only; a default one has no backend yet. In a valid one every backend has
+//! `parse`, `load` and `Config::from_flags` return valid ones only; a default one has no backend yet. In a valid one
+//! every backend has
 //! its name, every rule says where the model and the version stand, and the user's dialects have the rules of those they extend.
 
 use garde::Validate;
@@ -40,7 +41,8 @@ pub struct Config {
     /// The model servers. Required, at least one; at most 1024.
     #[garde(length(max = 1024), dive)]
     pub backends: Vec<Backend>,
-    /// Which backend gets a request: the first route that holds. Default none: the first backend whose dialect knows the request, else the first of all; at most 4096.
+    /// Which backend gets a request: the first route that holds. Default none: the first backend whose dialect knows
+    /// the request, else the first of all; at most 4096.
     #[garde(length(max = 4096), dive)]
     pub routes: Vec<Route>,
     /// Dialects of your own, beside the embedded ones. Default none; at most 64.

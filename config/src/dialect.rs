@@ -13,7 +13,8 @@ use crate::starts::Starts;
 #[garde(allow_unvalidated)]
 #[schemars(extend("required" = ["name"]))]
 pub struct Dialect {
-    /// Its name, which `backends[].dialect` says. Required; letters, digits, `_`, `-` and `.`, 1 to 64 of them, unique. An embedded name replaces the embedded dialect.
+    /// Its name, which `backends[].dialect` says. Required; letters, digits, `_`, `-` and `.`, 1 to 64 of them, unique.
+    /// An embedded name replaces the embedded dialect.
     #[schemars(example = &"house")]
     pub name: String,
     /// One line for people. Default empty; at most 500 characters.
@@ -41,7 +42,9 @@ pub struct Dialect {
 #[garde(allow_unvalidated)]
 #[schemars(extend("required" = ["path"]))]
 pub struct RequestRule {
-    /// Template of the whole path: `/v2/models/{model}[/versions/{version}]/infer`. `{name}` is one segment or a part of one, `[…]` may be absent, `{rest*}` at the end is whatever follows. Letters are compared case-sensitively. Required; at most 1024 characters.
+    /// Template of the whole path: `/v2/models/{model}[/versions/{version}]/infer`. `{name}` is one segment or a part
+    /// of one, `[…]` may be absent, `{rest*}` at the end is whatever follows. Letters are compared case-sensitively.
+    /// Required; at most 1024 characters.
     #[schemars(example = &"/score/{model}[/{version}]")]
     #[garde(length(max = 1024))]
     pub path: String,
@@ -55,10 +58,12 @@ pub struct RequestRule {
     pub action: Action,
     /// Which of the server's addresses takes it. Default `inference`.
     pub plane: Plane,
-    /// Where the model's name stands: the first source that has one wins. Default: `path: model` if the template has `{model}`; at most 8.
+    /// Where the model's name stands: the first source that has one wins. Default: `path: model` if the template has
+    /// `{model}`; at most 8.
     #[garde(length(max = 8), dive)]
     pub model: Vec<Source>,
-    /// Where the id stands by which the server loads and unloads the model, if it is not the name (SageMaker: a hash). Default: as `model`; at most 8.
+    /// Where the id stands by which the server loads and unloads the model, if it is not the name (SageMaker: a hash).
+    /// Default: as `model`; at most 8.
     #[garde(length(max = 8), dive)]
     pub resident: Vec<Source>,
     /// Where the version stands. Default: `path: version` if the template has `{version}`; at most 8.

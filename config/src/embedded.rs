@@ -51,7 +51,8 @@ pub(crate) fn named<'d>(all: &'d [Dialect], name: &str) -> Option<&'d Dialect> {
         .or_else(|| all.iter().find(|d| d.aliases.iter().any(|alias| alias == name)))
 }
 
-/// The dialect among `all` that this one extends; none if it extends nothing, an embedded one, or the embedded one of its own name.
+/// The dialect among `all` that this one extends; none if it extends nothing, an embedded one, or the embedded one of
+/// its own name.
 pub(crate) fn parent<'d>(all: &'d [Dialect], dialect: &Dialect) -> Option<&'d Dialect> {
     let name = dialect.extends.as_deref().filter(|name| *name != dialect.name)?;
     named(all, name)

@@ -126,7 +126,7 @@ impl schemars::JsonSchema for Endpoint {
         schemars::json_schema!({
             "type": "string",
             "description": "One address of a model server: `http://HOST:PORT`, port 80 when absent; no path, no user.",
-            "pattern": "^[hH][tT][tT][pP]://[^/?#@]+/?$",
+            "pattern": "^[hH][tT][tT][pP]://[^/?#@]+/?$|\\$\\{",
         })
     }
 }

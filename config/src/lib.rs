@@ -4,7 +4,8 @@
 //! the caller passes a function. A text passes through these files, in this order:
 //!
 //! `tree` (YAML to nodes that know their place) → `interpolate` (`${VAR}`) → `decode` (nodes to structs, every misfit reported)
-//! → bounds (garde, beside each field) → `check` (what no single field can know) → `Config`, or a `Report` of all problems at once.
+//! → bounds (garde, beside each field) → `check` (what no single field can know) → `Config`, or a `Report` of all
+//! problems at once.
 
 mod config;
 mod listen;

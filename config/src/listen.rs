@@ -1,4 +1,5 @@
-//! Where clients and operators reach weir, and what a listener allows: addresses, limits, and the headers that say a request passed.
+//! Where clients and operators reach weir, and what a listener allows: addresses, limits, and the headers that say a
+//! request passed.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! The annotated reference file: every key with its comment and default, made from the schema, so that no key can be forgotten.
 //!
-//! A key stands as it would be by default. What is not there by default is switched off by a `#` in the first column, without a space
+//! A key stands as it would be by default. What is not there by default is switched off by a `#` in the first column,
+//! without a space
 //! behind it: taking that `#` away from every such line gives a file with an example of everything.
 
 use std::collections::HashSet;

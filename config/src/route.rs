@@ -16,7 +16,8 @@ pub struct Route {
     #[schemars(example = &"models.example.org")]
     #[garde(length(min = 1, max = 253))]
     pub host: Option<String>,
-    /// Beginning of the request's path, as whole segments: `/a` holds for `/a` and `/a/b`, not for `/ab`. The path is passed on unchanged. Default: any.
+    /// Beginning of the request's path, as whole segments: `/a` holds for `/a` and `/a/b`, not for `/ab`. The path is
+    /// passed on unchanged. Default: any.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"/v2")]
     #[garde(length(min = 1, max = 1024))]

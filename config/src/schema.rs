@@ -8,7 +8,10 @@ use serde_json::Value;
 use crate::config::Config;
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Config>().to_value()
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<Config>().to_value();
+    unwrap_lines(&mut schema);
+    schema
 });
 
 /// The JSON Schema (draft 2020-12) of the file: every key with its description, default and bounds.
@@ -36,4 +39,20 @@ pub(crate) fn target(at: &Value) -> &Value {
 pub(crate) fn name(at: &Value) -> &str {
     let at = at.get("anyOf").and_then(Value::as_array).and_then(|all| all.first()).unwrap_or(at);
     at.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix("#/$defs/")).unwrap_or("")
+}
+
+/// A comment's lines end where the source file's do; in a description they are one text.
+fn unwrap_lines(value: &mut Value) {
+    match value {
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                match value {
+                    Value::String(text) if key == "description" => *text = text.replace('\n', " "),
+                    other => unwrap_lines(other),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(unwrap_lines),
+        _ => {}
+    }
 }

@@ -9,13 +9,15 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Starts {
-    /// Header rules, in order; the first that says hot or cold wins, and the first with a load time gives that. Default none; at most 32.
+    /// Header rules, in order; the first that says hot or cold wins, and the first with a load time gives that. Default
+    /// none; at most 32.
     #[garde(length(max = 32), dive)]
     pub headers: Vec<HeaderRule>,
     /// Status rules, in order; the first that fits wins. Default none; at most 32.
     #[garde(length(max = 32), dive)]
     pub statuses: Vec<StatusRule>,
-    /// Follow loads and unloads that pass through: the first answer after a load is cold. Default false; true if an extended dialect says so.
+    /// Follow loads and unloads that pass through: the first answer after a load is cold. Default false; true if an
+    /// extended dialect says so.
     pub lifecycle: bool,
 }
 
@@ -31,7 +33,8 @@ impl Starts {
     }
 }
 
-/// A response header that tells: one of `header` and `server_timing`, and one test of `equals`, `present`, `matches` and `above`. When the test passes, the start was cold.
+/// A response header that tells: one of `header` and `server_timing`, and one test of `equals`, `present`, `matches`
+/// and `above`. When the test passes, the start was cold.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]

@@ -2,7 +2,8 @@
 
 use strsim::jaro_winkler;
 
-/// Below this likeness a guess confuses more than it helps; chosen so that `adress` finds `address` and `listen` finds `listeners`.
+/// Below this likeness a guess confuses more than it helps; chosen so that `adress` finds `address` and `listen` finds
+/// `listeners`.
 const LIKENESS_MIN: f64 = 0.84;
 
 /// The known word most like `found`, if any is like it; `-` and `_` and the case of letters do not count.

@@ -30,7 +30,8 @@ impl Default for Identify {
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Telemetry {
-    /// Models with numbers of their own, all backends together; those above are counted as `__overflow__`. Default 50000; 1 to 1000000.
+    /// Models with numbers of their own, all backends together; those above are counted as `__overflow__`. Default
+    /// 50000; 1 to 1000000.
     #[garde(range(min = 1, max = 1_000_000))]
     pub models_max: u32,
     /// Requests per second above which a model gets one shard per worker. Default 200; 1 to 1000000.

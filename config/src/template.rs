@@ -7,7 +7,8 @@ const CAPTURES_MAX: usize = 8;
 
 /// A path template that is well formed.
 ///
-/// It is a row of parts; each is a row of segments that stand in the path one after the other, and an optional part may be absent.
+/// It is a row of parts; each is a row of segments that stand in the path one after the other, and an optional part may
+/// be absent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     /// The parts in order.

@@ -89,7 +89,7 @@ impl schemars::JsonSchema for Bytes {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[0-9]+(B|KiB|MiB|GiB)$" })
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9]+(B|KiB|MiB|GiB)$|\\$\\{" })
     }
 }
 
@@ -139,7 +139,7 @@ impl schemars::JsonSchema for DurationText {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[0-9]+(ns|us|ms|s|m|h|d)$" })
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9]+(ns|us|ms|s|m|h|d)$|\\$\\{" })
     }
 }
 
