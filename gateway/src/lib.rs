@@ -1,1 +1,5 @@
 //! weir-gateway.
+
+pub mod identify;
+pub mod classify;
+pub mod residency;

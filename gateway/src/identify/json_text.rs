@@ -1,0 +1,146 @@
+//! Reading one JSON string that comes in pieces: its escapes undone (RFC 8259 §7), or skipped.
+
+use memchr::memchr2;
+
+/// Who takes a string's text as it comes.
+pub(super) trait Sink {
+    /// The next bytes, decoded; never half a character that was written as an escape.
+    fn push(&mut self, bytes: &[u8]);
+}
+
+/// Where a string ended.
+#[derive(Debug)]
+pub(super) enum TextEnd<'b> {
+    /// Behind its quote.
+    Ended(&'b [u8]),
+    /// Not yet.
+    Open,
+    /// It is no JSON string: an unknown escape, or a control character that was not escaped.
+    Bad,
+}
+
+/// A string that is being read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Text {
+    escape: Escape,
+    /// The first half of a surrogate pair.
+    high: Option<u16>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+enum Escape {
+    #[default]
+    None,
+    Backslash,
+    Hex {
+        digits: u8,
+        value: u16,
+    },
+}
+
+impl Text {
+    /// Reads on.
+    pub(super) fn read<'b>(&mut self, bytes: &'b [u8], sink: &mut impl Sink) -> TextEnd<'b> {
+        let mut rest = bytes;
+        loop {
+            if let Escape::None = self.escape {
+                let length = memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+                let Some((run, after)) = rest.split_at_checked(length) else { return TextEnd::Bad };
+                if run.iter().any(|byte| *byte < b' ') {
+                    return TextEnd::Bad;
+                }
+                if !run.is_empty() {
+                    self.lone(sink);
+                    sink.push(run);
+                }
+                match after.split_first() {
+                    None => return TextEnd::Open,
+                    Some((b'"', after)) => {
+                        self.lone(sink);
+                        return TextEnd::Ended(after);
+                    }
+                    Some((_, after)) => (self.escape, rest) = (Escape::Backslash, after),
+                }
+            }
+            let Some((byte, after)) = rest.split_first() else { return TextEnd::Open };
+            rest = after;
+            if self.escaped(*byte, sink).is_none() {
+                return TextEnd::Bad;
+            }
+        }
+    }
+
+    /// One byte of an escape.
+    fn escaped(&mut self, byte: u8, sink: &mut impl Sink) -> Option<()> {
+        let Escape::Hex { digits, value } = self.escape else {
+            self.escape = Escape::None;
+            let plain = match byte {
+                b'"' | b'\\' | b'/' => byte,
+                b'b' => 0x08,
+                b'f' => 0x0C,
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                b'u' => {
+                    self.escape = Escape::Hex { digits: 0, value: 0 };
+                    return Some(());
+                }
+                _ => return None,
+            };
+            self.lone(sink);
+            sink.push(&[plain]);
+            return Some(());
+        };
+        let digit = char::from(byte).to_digit(16).and_then(|digit| u16::try_from(digit).ok())?;
+        let value = value << 4 | digit;
+        self.escape = Escape::Hex { digits: digits + 1, value };
+        if digits == 3 {
+            self.escape = Escape::None;
+            self.unit(value, sink);
+        }
+        Some(())
+    }
+
+    /// One UTF-16 unit.
+    fn unit(&mut self, unit: u16, sink: &mut impl Sink) {
+        if let (Some(high), 0xDC00..=0xDFFF) = (self.high, unit) {
+            self.high = None;
+            let pair = 0x1_0000 + (u32::from(high - 0xD800) << 10 | u32::from(unit - 0xDC00));
+            return push_char(pair, sink);
+        }
+        self.lone(sink);
+        if let 0xD800..=0xDBFF = unit {
+            self.high = Some(unit);
+        } else {
+            push_char(u32::from(unit), sink);
+        }
+    }
+
+    /// A first half that no second half followed.
+    fn lone(&mut self, sink: &mut impl Sink) {
+        if self.high.take().is_some() {
+            push_char(u32::from(char::REPLACEMENT_CHARACTER), sink);
+        }
+    }
+}
+
+fn push_char(code: u32, sink: &mut impl Sink) {
+    let char = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+    sink.push(char.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+/// Skips to behind the string's end; none if it is not there yet.
+pub(super) fn skip_text<'b>(bytes: &'b [u8], escaped: &mut bool) -> Option<&'b [u8]> {
+    let mut rest = bytes;
+    loop {
+        if *escaped {
+            let (_, after) = rest.split_first()?;
+            (rest, *escaped) = (after, false);
+        }
+        let (byte, after) = rest.get(memchr2(b'"', b'\\', rest)?..)?.split_first()?;
+        if *byte == b'"' {
+            return Some(after);
+        }
+        (rest, *escaped) = (after, true);
+    }
+}

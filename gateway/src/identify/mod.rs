@@ -1,0 +1,224 @@
+//! Whose model is it? Finds the rule of the dialect that a request fits, and the model's name where that rule says it stands: in the
+//! path, a header, the query, or a body of which a bounded part is read ahead.
+//!
+//! Pure: no I/O and no clock. It never refuses a request; where there is no name the answer is none, and the request is still served.
+//!
+//! Cost of a request whose name is in its head: one walk through the tree of templates (`template`), one look-up for each place that
+//! is tried, one copy of the name; an allocation only if the name is longer than 24 bytes or has escapes. A name in the body costs one
+//! pass over the bytes up to it (`scan_json`), and an allocation only if the name is split over two pieces of the body or has escapes.
+
+mod template;
+mod decode;
+mod query;
+mod name;
+mod source;
+mod rule;
+mod json_text;
+mod scan_json;
+mod body;
+
+use http::{HeaderMap, Method, Uri};
+use weir_config::{Action, Dialect, Identify, Plane, RequestRule, Template, TemplateError};
+
+pub use body::{BodyScan, Progress, ScanFlags, Scanned};
+pub use name::ModelName;
+pub use scan_json::JsonScanner;
+
+use body::Choice;
+use rule::Rule;
+use source::Head;
+use template::{Captures, RuleIndex, Tree};
+
+/// The request rules of one backend, compiled once per configuration.
+#[derive(Debug)]
+pub struct Matcher {
+    rules: Vec<Rule>,
+    tree: Tree,
+}
+
+/// The rule that a request fits.
+#[derive(Debug, Clone)]
+pub struct Found<'m> {
+    rule: &'m Rule,
+    captures: Captures,
+}
+
+/// What is known about the model before the body is looked at.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack while the body is read; a box is an allocation a request"
+)]
+pub enum Identified<'m> {
+    /// It has a name.
+    Model(Identity),
+    /// The body must be read ahead: [`BodyScan::feed`] until it says enough, then [`BodyScan::finish`].
+    NeedsBody(BodyScan<'m>),
+    /// Nothing names it.
+    None,
+}
+
+/// Whose model it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The name that people know, the label `model`.
+    pub name: ModelName,
+    /// The id by which the server loads and unloads it, where that is another one.
+    pub resident: Option<ModelName>,
+    /// Where the name stood.
+    pub origin: Origin,
+}
+
+impl Identity {
+    /// The id by which the server loads and unloads it.
+    #[must_use]
+    pub fn resident(&self) -> &ModelName {
+        self.resident.as_ref().unwrap_or(&self.name)
+    }
+}
+
+/// Where a name stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A capture of the path's template.
+    Path,
+    /// A header.
+    Header,
+    /// A query parameter.
+    Query,
+    /// A top-level key of a JSON body.
+    Json,
+}
+
+/// Why a rule that the configuration's checks let through does not compile.
+#[derive(Debug, thiserror::Error)]
+pub enum RuleError {
+    /// The template.
+    #[error("its path is no template")]
+    Template(#[from] TemplateError),
+    /// More optional parts than the tree takes.
+    #[error("its path has more than {} optional parts", template::OPTIONAL_PARTS_MAX)]
+    OptionalParts,
+    /// Not exactly one place.
+    #[error("a source names no place, or several")]
+    Source,
+    /// A capture that is not there.
+    #[error("its path has no capture `{{{0}}}`")]
+    Capture(String),
+    /// No header's name.
+    #[error("`{0}` is no header name")]
+    Header(String),
+    /// No method.
+    #[error("`{0}` is no method")]
+    Method(String),
+    /// A condition without exactly one place and one test.
+    #[error("a condition needs one of `query` and `header`, and one of `equals` and `present`")]
+    Condition,
+    /// Too many keys of a body.
+    #[error("its sources name more than {} different keys of a body", source::KEYS_MAX)]
+    Keys,
+    /// Too many rules.
+    #[error("a backend has at most 65535 rules")]
+    Rules,
+}
+
+/// A rule that does not compile.
+#[derive(Debug, thiserror::Error)]
+#[error("the rule for `{path}`")]
+pub struct MatcherError {
+    path: String,
+    source: RuleError,
+}
+
+impl Matcher {
+    /// Compiles a backend's own rules and, behind them, its dialect's.
+    ///
+    /// # Errors
+    /// The first rule that does not compile; the configuration's checks leave none.
+    pub fn new(dialect: &Dialect, own: &[RequestRule]) -> Result<Self, MatcherError> {
+        let mut matcher = Self { rules: Vec::new(), tree: Tree::default() };
+        for rule in own.iter().chain(&dialect.requests) {
+            matcher.add(rule).map_err(|source| MatcherError { path: rule.path.clone(), source })?;
+        }
+        Ok(matcher)
+    }
+
+    /// The first rule that a request fits. Allocates nothing.
+    #[must_use]
+    pub fn find(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Found<'_>> {
+        let fits = |rule: RuleIndex| {
+            self.rules.get(usize::from(rule)).is_some_and(|rule| rule.fits(method, uri.query(), headers))
+        };
+        let (rule, captures) = self.tree.find(uri.path(), fits)?;
+        Some(Found { rule: self.rules.get(usize::from(rule))?, captures })
+    }
+
+    fn add(&mut self, rule: &RequestRule) -> Result<(), RuleError> {
+        let template = Template::parse(&rule.path)?;
+        let compiled = Rule::new(rule, &template)?;
+        let index = RuleIndex::try_from(self.rules.len()).ok().filter(|index| *index < RuleIndex::MAX);
+        if !self.tree.add(&template, index.ok_or(RuleError::Rules)?) {
+            return Err(RuleError::OptionalParts);
+        }
+        self.rules.push(compiled);
+        Ok(())
+    }
+}
+
+impl<'m> Found<'m> {
+    /// What the request does.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        self.rule.action
+    }
+
+    /// Which of the backend's addresses takes it.
+    #[must_use]
+    pub const fn plane(&self) -> Plane {
+        self.rule.plane
+    }
+
+    /// The rule's template, as the configuration has it.
+    #[must_use]
+    pub fn template(&self) -> &'m str {
+        &self.rule.template
+    }
+
+    /// Whose model it is, as far as the head tells. `uri` and `headers` are those that were matched.
+    #[must_use]
+    pub fn identify(&self, uri: &Uri, headers: &HeaderMap, limits: &Identify) -> Identified<'m> {
+        let head = self.head(uri, headers, limits);
+        let readable = body::is_json(headers);
+        let model = Choice::new(&self.rule.model, &head, readable);
+        let resident = Choice::new(&self.rule.resident, &head, readable);
+        if model.needs_body() || resident.needs_body() {
+            return Identified::NeedsBody(BodyScan::new(
+                &self.rule.keys,
+                model,
+                resident,
+                head.name_bytes_max,
+            ));
+        }
+        body::identity(model.known(), resident.known()).map_or(Identified::None, Identified::Model)
+    }
+
+    /// The version that the head names.
+    #[must_use]
+    pub fn version(&self, uri: &Uri, headers: &HeaderMap, limits: &Identify) -> Option<ModelName> {
+        let head = self.head(uri, headers, limits);
+        self.rule.version.iter().find_map(|spot| spot.read(&head))
+    }
+
+    fn head<'r>(&'r self, uri: &'r Uri, headers: &'r HeaderMap, limits: &Identify) -> Head<'r> {
+        Head {
+            path: uri.path(),
+            query: uri.query(),
+            headers,
+            captures: &self.captures,
+            name_bytes_max: usize::from(limits.model_name_bytes_max),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
