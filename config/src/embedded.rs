@@ -33,6 +33,13 @@ pub fn embedded_dialects() -> impl Iterator<Item = (&'static str, &'static str)>
     FILES.into_iter()
 }
 
+/// YAML of the embedded dialect of this name or alias.
+#[must_use]
+pub fn embedded_dialect(name: &str) -> Option<&'static str> {
+    let name = find(name)?.name.as_str();
+    FILES.into_iter().find(|(file, _)| *file == name).map(|(_, yaml)| yaml)
+}
+
 /// The embedded dialect of this name or alias, with the rules of those it extends.
 pub(crate) fn find(name: &str) -> Option<&'static Dialect> {
     named(&DIALECTS, name)

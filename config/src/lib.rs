@@ -35,7 +35,7 @@ mod file;
 pub use backend::{Backend, Pool, Timeouts};
 pub use config::Config;
 pub use dialect::{Action, Dialect, Plane, RequestRule, Source, When};
-pub use embedded::embedded_dialects;
+pub use embedded::{embedded_dialect, embedded_dialects};
 pub use endpoint::{Endpoint, EndpointError};
 pub use file::{LoadError, load};
 pub use flags::{BackendFlag, BackendFlagError};

@@ -32,7 +32,9 @@ fn names_and_aliases_find_their_dialect_and_no_two_share_one() {
     ] {
         assert_eq!(find(word).map(|d| d.name.as_str()), Some(name), "{word}");
     }
-    assert!(find("ollama2").is_none());
+    assert!(find("ollama2").is_none() && embedded_dialect("ollama2").is_none());
+    assert_eq!(embedded_dialect("tfserving"), embedded_dialect("kserve-v1"));
+    assert!(embedded_dialect("tfserving").is_some_and(|yaml| yaml.contains("name: kserve-v1")));
     let words = known(&[]);
     let unique: std::collections::HashSet<_> = words.iter().collect();
     assert_eq!(unique.len(), words.len());
