@@ -4,6 +4,8 @@ use std::fmt;
 
 /// Captures of one template.
 const CAPTURES_MAX: usize = 8;
+/// Optional parts of one template: a matcher may write out each choice of them, 2^6.
+const OPTIONAL_PARTS_MAX: usize = 6;
 
 /// A path template that is well formed.
 ///
@@ -84,6 +86,9 @@ pub enum TemplateError {
     /// More than 8 captures.
     #[error("a template has at most 8 captures")]
     TooMany,
+    /// More than 6 optional parts.
+    #[error("a template has at most 6 optional parts")]
+    TooManyParts,
 }
 
 impl Template {
@@ -108,6 +113,9 @@ impl Template {
             }
         }
         let template = Self { parts };
+        if template.parts.iter().filter(|part| part.optional).count() > OPTIONAL_PARTS_MAX {
+            return Err(TemplateError::TooManyParts);
+        }
         template.check_captures()?;
         Ok(template)
     }
@@ -317,6 +325,7 @@ mod tests {
             ("/{rest*}/x", RestNotLast),
             ("/x{rest*}", RestNotLast),
             ("/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}", TooMany),
+            ("/[/a][/b][/c][/d][/e][/f][/g]".get(1..).unwrap(), TooManyParts),
         ] {
             assert_eq!(Template::parse(text), Err(error), "{text}");
         }
