@@ -17,6 +17,6 @@ pub use encode::text::{TEXT_CONTENT_TYPE, encode_text};
 pub use observation::{Evidence, Lifecycle, Observation, Outcome, Start};
 pub use settings::Settings;
 pub use snapshot::{ModelSnapshot, Snapshot};
-pub use store::{BACKENDS_MAX, BackendId, ModelRef, NAME_BYTES_MAX, Recorder, Reserved, Store};
+pub use store::{BACKENDS_MAX, BackendId, ModelRef, NAME_BYTES_MAX, Reason, Recorder, Reserved, Store};
 pub use totals::Totals;
 pub use windows::{Recent, Window};

@@ -170,6 +170,8 @@ families! {
         "Body bytes received from callers.";
     MODEL_RESPONSE_BYTES = Model Counter Bytes "weir_model_response_bytes_total" ["backend", "model"]
         "Body bytes received from backends.";
+    MODEL_TIER = Model Gauge Plain "weir_model_tier" ["backend", "model", "reason"]
+        "Always 1; why the model is exported under its own name and not as part of __other__.";
 
     // The store itself.
     MODELS_KNOWN = Store Gauge Plain "weir_models_known" []

@@ -12,6 +12,10 @@ pub struct Settings {
     /// Models whose last minutes are kept as distributions at a time, 10 KB or so each; others have counts.
     /// 1,000.
     pub tracked_models_max: u32,
+    /// Series of all models together; while all models fit, all are exported under their own name. 5,000.
+    pub series_budget: u32,
+    /// Models that are, for their traffic, when not all fit. 50.
+    pub top_models: u32,
 }
 
 impl Default for Settings {
@@ -27,6 +31,8 @@ impl From<&weir_config::Telemetry> for Settings {
             shard_above_rps: config.shard_above_rps,
             sharded_models_max: config.sharded_models_max,
             tracked_models_max: 1_000,
+            series_budget: 5_000,
+            top_models: 50,
         }
     }
 }

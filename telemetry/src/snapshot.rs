@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::store::Book;
+use crate::store::{Book, Reason};
 use crate::totals::Totals;
 use crate::windows::Recent;
 
@@ -11,16 +11,20 @@ use crate::windows::Recent;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// Every model, and each reserved name that had a request.
+    /// Every model that is exported under its own name, and each reserved name that had a request. `__other__` holds
+    /// all models that are not.
     pub models: Vec<ModelSnapshot>,
     /// Models that have a slot.
     pub models_known: u64,
-    /// Models in `models`, without the reserved names.
+    /// Models exported under their own name.
     pub models_exported: u64,
     /// Requests that went to `__overflow__` because there was no room for their model's name.
     pub names_overflowed: u64,
     /// Requests settled by each worker.
     pub workers: Vec<u64>,
+    /// Requests that ended under the name of a model that was exported then and is not now. Those of `models` and
+    /// these are all.
+    pub withdrawn: u64,
 }
 
 /// One model; dereferences to its [`Totals`].
@@ -31,6 +35,8 @@ pub struct ModelSnapshot {
     pub backend: Arc<str>,
     /// The model's name, as the client sent it.
     pub model: Arc<str>,
+    /// Why it is exported under its own name, if it is; reserved names have no reason.
+    pub reason: Option<Reason>,
     /// Whether the name is one of [`crate::Reserved`].
     pub reserved: bool,
     /// Its numbers since the start of the process.
@@ -46,6 +52,7 @@ impl ModelSnapshot {
         Self {
             backend: Arc::clone(&book.backend),
             model: Arc::clone(&book.name),
+            reason: None,
             reserved: book.model.is_reserved(),
             totals: book.totals.clone(),
             recent: None,
@@ -69,7 +76,7 @@ impl Snapshot {
         self.models.iter().find(|entry| *entry.backend == *backend && *entry.model == *model)
     }
 
-    /// Requests that ended, of all models.
+    /// Requests that ended, of all models in here.
     #[must_use]
     pub fn settled(&self) -> u64 {
         self.models.iter().map(|model| model.settled()).sum()

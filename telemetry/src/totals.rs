@@ -93,11 +93,55 @@ impl Totals {
         hit_ratio(self.duration(Start::Hot).count(), self.duration(Start::Cold).count())
     }
 
+    /// Adds the totals of another.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.started = self.started.wrapping_add(other.started);
+        zip(&mut self.outcomes, &other.outcomes, |ours, theirs| *ours += theirs);
+        zip(&mut self.cold_starts, &other.cold_starts, |ours, theirs| *ours += theirs);
+        zip(&mut self.durations, &other.durations, Distribution::merge);
+        self.first_byte.merge(&other.first_byte);
+        self.queued += other.queued;
+        self.queue_ns += other.queue_ns;
+        self.request_bytes = self.request_bytes.wrapping_add(other.request_bytes);
+        self.response_bytes = self.response_bytes.wrapping_add(other.response_bytes);
+        self.loads += other.loads;
+        self.load_failures += other.load_failures;
+        self.load_ns += other.load_ns;
+        self.load_last_ns = if other.loads > 0 { other.load_last_ns } else { self.load_last_ns };
+        self.evictions += other.evictions;
+    }
+
+    /// What is here and was not yet in `earlier`, a former state of the same totals.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        let mut rest = self.clone();
+        rest.started = self.started.wrapping_sub(earlier.started);
+        zip(&mut rest.outcomes, &earlier.outcomes, |ours, theirs| *ours -= theirs);
+        zip(&mut rest.cold_starts, &earlier.cold_starts, |ours, theirs| *ours -= theirs);
+        zip(&mut rest.durations, &earlier.durations, |ours, theirs| *ours = ours.since(theirs));
+        rest.first_byte = self.first_byte.since(&earlier.first_byte);
+        rest.queued -= earlier.queued;
+        rest.queue_ns -= earlier.queue_ns;
+        rest.request_bytes = self.request_bytes.wrapping_sub(earlier.request_bytes);
+        rest.response_bytes = self.response_bytes.wrapping_sub(earlier.response_bytes);
+        rest.loads -= earlier.loads;
+        rest.load_failures -= earlier.load_failures;
+        rest.load_ns -= earlier.load_ns;
+        rest.evictions -= earlier.evictions;
+        rest
+    }
+
+    /// Takes out what is in flight, and says how much it was: it goes where its requests will end.
+    pub(crate) fn take_in_flight(&mut self) -> u64 {
+        let open = self.started.wrapping_sub(self.settled());
+        self.started = self.settled();
+        open
+    }
+
     /// Adds what happened lately.
     pub(crate) fn add(&mut self, delta: &Delta) {
         self.started = self.started.wrapping_add(delta.started);
-        add_each(&mut self.outcomes, &delta.outcomes);
-        add_each(&mut self.cold_starts, &delta.cold_starts);
+        zip(&mut self.outcomes, &delta.outcomes, |ours, theirs| *ours += u64::from(*theirs));
+        zip(&mut self.cold_starts, &delta.cold_starts, |ours, theirs| *ours += u64::from(*theirs));
         for ((ours, cells), sum) in self.durations.iter_mut().zip(&delta.cells).zip(delta.sums) {
             ours.add_cells(cells, sum);
         }
@@ -177,8 +221,6 @@ impl Delta {
     }
 }
 
-fn add_each<const N: usize>(ours: &mut [u64; N], theirs: &[u32; N]) {
-    for (ours, theirs) in ours.iter_mut().zip(theirs) {
-        *ours += u64::from(*theirs);
-    }
+fn zip<T, U, const N: usize>(ours: &mut [T; N], theirs: &[U; N], each: impl Fn(&mut T, &U)) {
+    ours.iter_mut().zip(theirs).for_each(|(ours, theirs)| each(ours, theirs));
 }

@@ -6,7 +6,7 @@
 //! for does not carry empty hot and cold histograms.
 
 use crate::distribution::Distribution;
-use crate::names::{self, Family};
+use crate::names::{self, CLASSIC_LE, Family};
 use crate::observation::{Evidence, Outcome, Start};
 use crate::snapshot::{ModelSnapshot, Snapshot};
 use crate::totals::Totals;
@@ -59,7 +59,33 @@ pub(crate) fn write(snapshot: &Snapshot, sink: &mut impl Sink) {
             sink.close(family);
         }
     }
+    write_tiers(snapshot, sink);
     write_store(snapshot, sink);
+}
+
+/// How many series a model with these totals has.
+pub(crate) fn series_of(totals: &Totals) -> u32 {
+    let mut series = 1;
+    for (_, values) in PER_MODEL {
+        values(totals, &mut |_, value| {
+            series += if let Value::Distribution(_) = value { CLASSIC_LE.len() as u32 + 3 } else { 1 };
+        });
+    }
+    series
+}
+
+fn write_tiers(snapshot: &Snapshot, sink: &mut impl Sink) {
+    let family = &names::MODEL_TIER;
+    let reasons = || snapshot.models.iter().filter_map(|model| Some((model, model.reason?)));
+    if reasons().next().is_none() {
+        return;
+    }
+    sink.open(family);
+    for (model, reason) in reasons() {
+        let extra = family.labels.get(2).map(|name| (*name, reason.as_str()));
+        sink.series(family, Series { model: Some(model), extra }, Value::Count(1));
+    }
+    sink.close(family);
 }
 
 fn write_store(snapshot: &Snapshot, sink: &mut impl Sink) {

@@ -3,3 +3,5 @@
 pub(crate) mod escape;
 mod families;
 pub(crate) mod text;
+
+pub(crate) use families::series_of;

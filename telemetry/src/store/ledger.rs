@@ -2,15 +2,16 @@
 //!
 //! Everything here runs on the control plane under one lock, and no request waits for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::fold::{Kept, differ, drain, is_quiet};
 use super::model::{Slot, Slots};
+use super::rank::{Limits, Reason};
 use super::sharding::Sets;
-use super::{BackendId, ModelRef};
+use super::{BackendId, ModelRef, Reserved};
 use crate::encode::escape::label_pair;
 use crate::totals::{Delta, Totals};
 use crate::windows::Windows;
@@ -26,8 +27,25 @@ pub(crate) struct Book {
     pub(crate) totals: Totals,
     pub(crate) windows: Windows,
     pub(crate) lent: Lent,
+    pub(crate) tier: Tier,
+    /// Decayed requests per second, and `totals.started` when it was last computed.
+    pub(crate) score: f64,
+    pub(crate) scored: u64,
+    pub(crate) pinned: bool,
     /// `totals.started` when the model's rate was last judged.
     pub(crate) judged: u64,
+}
+
+/// Under whose name a model is exported.
+///
+/// `shown + hidden = totals` always: a series that comes back goes on where it ended, and what happened meanwhile
+/// stays with `__other__`, so that neither jumps.
+#[derive(Clone, Debug)]
+pub(crate) enum Tier {
+    /// Its own, since `since`. `hidden` was counted as `__other__` before.
+    Exported { since: Duration, below: u8, reason: Reason, hidden: Option<Box<Totals>> },
+    /// `__other__`. `shown` was exported under its own name before.
+    Tail { shown: Option<Box<Totals>> },
 }
 
 /// Whether a model has a set of per-worker lanes.
@@ -61,6 +79,15 @@ pub(crate) struct Ledger {
     /// For each set and worker what was read last.
     pub(crate) kept: Vec<Vec<Kept>>,
     pub(crate) sets_free: Vec<u32>,
+    /// What models in the tail did, by backend: exported as `__other__`.
+    pub(crate) others: Vec<Totals>,
+    /// Models to be exported whatever their traffic.
+    pub(crate) pins: HashSet<(BackendId, Arc<str>)>,
+    pub(crate) limits: Limits,
+    /// Models exported under their own name, and those in the tail.
+    pub(crate) exported: u32,
+    pub(crate) tail: u32,
+    pub(crate) ranked_at: Option<Duration>,
     /// The latest time that was told.
     pub(crate) now: Duration,
     /// Models whose windows have distributions, and how many may.
@@ -72,15 +99,15 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(sets: &Sets, tracked_max: u32) -> Self {
-        Self { sets_free: (1..=sets.len()).rev().collect(), tracked_max, ..Self::default() }
+    pub(crate) fn new(sets: &Sets, tracked_max: u32, limits: Limits) -> Self {
+        Self { sets_free: (1..=sets.len()).rev().collect(), tracked_max, limits, ..Self::default() }
     }
 
     /// Opens a book for a model that has a slot now.
     pub(crate) fn open(&mut self, model: ModelRef, name: &Arc<str>) {
         let backend = self.backend_name(model.backend);
         let labels = label_pair(&backend, name).into();
-        let book = Book {
+        let mut book = Book {
             model,
             backend,
             name: Arc::clone(name),
@@ -88,14 +115,19 @@ impl Ledger {
             totals: Totals::default(),
             windows: Windows::default(),
             lent: Lent::No,
+            tier: Tier::Tail { shown: None },
+            score: 0.0,
+            scored: 0,
+            pinned: self.pins.contains(&(model.backend, Arc::clone(name))),
             judged: 0,
         };
+        self.place(&mut book);
         self.books.insert(model.slot, Box::new(book));
     }
 
     /// Adds to every book what was counted since the last fold.
     pub(crate) fn fold(&mut self, slots: &Slots, sets: &Sets) {
-        let Self { books, kept, delta, now, tracked, tracked_max, .. } = self;
+        let Self { books, kept, delta, now, tracked, tracked_max, others, .. } = self;
         for book in books.values_mut() {
             let Some(slot) = slots.get(book.model.slot) else { continue };
             if book.can_be_skipped(slot) {
@@ -112,8 +144,19 @@ impl Ledger {
                 book.windows.track(true);
             }
             book.totals.add(delta);
+            if matches!(book.tier, Tier::Tail { .. })
+                && let Some(other) = others.get_mut(usize::from(book.model.backend.0))
+            {
+                other.add(delta);
+            }
             book.windows.add(*now, delta);
         }
+    }
+
+    /// What the tail did, if the book is its backend's `__other__`.
+    pub(crate) fn tail_of(&self, book: &Book) -> Option<&Totals> {
+        let is_other = book.model == ModelRef::reserved(book.model.backend, Reserved::Other);
+        self.others.get(usize::from(book.model.backend.0)).filter(|_| is_other)
     }
 
     fn backend_name(&self, backend: BackendId) -> Arc<str> {

@@ -19,6 +19,8 @@ mod recorder;
 mod fold;
 mod ledger;
 mod promote;
+mod rank;
+mod tiers;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,9 +31,13 @@ pub use table::NAME_BYTES_MAX;
 
 use crate::settings::Settings;
 use crate::snapshot::{ModelSnapshot, Snapshot};
+use crate::totals::Totals;
 pub(crate) use ledger::Book;
-use ledger::Ledger;
+use ledger::{Ledger, Tier};
+
 use model::Slots;
+use rank::Limits;
+pub use rank::Reason;
 use sharding::{Presence, Sets};
 use table::{Admission, Table};
 
@@ -117,13 +123,14 @@ impl Store {
     #[must_use]
     pub fn with(settings: Settings, workers: usize) -> Arc<Self> {
         let sets = Sets::new(settings.sharded_models_max, workers);
+        let limits = Limits { top_models: settings.top_models, series: settings.series_budget };
         Arc::new(Self {
             slots: Slots::new(settings.models_max),
             table: Table::new(settings.models_max),
             epoch: Arc::new(AtomicU64::new(0)),
             taken: (0..workers).map(|_| AtomicBool::new(false)).collect(),
             presences: Mutex::new(Presences { here: Vec::new(), settled: vec![0; workers] }),
-            ledger: Mutex::new(Ledger::new(&sets, settings.tracked_models_max)),
+            ledger: Mutex::new(Ledger::new(&sets, settings.tracked_models_max, limits)),
             sets,
             settings,
         })
@@ -137,6 +144,7 @@ impl Store {
         let id = BackendId(u16::try_from(number).unwrap_or(BACKENDS_MAX - 1));
         if known.is_none() && number == ledger.backends.len() {
             ledger.backends.push(name.into());
+            ledger.others.push(Totals::default());
             for which in Reserved::ALL {
                 let model = ModelRef::reserved(id, which);
                 self.slots.get_or_make(model.slot);
@@ -165,6 +173,19 @@ impl Store {
         }
     }
 
+    /// Models to be exported under their own name whatever their traffic, within the series budget; they also get
+    /// slots. Takes the place of what was pinned before on that backend, from the next round on.
+    pub fn pin(&self, backend: BackendId, names: &[String]) {
+        self.configure(backend, names);
+        let mut ledger = self.ledger();
+        ledger.pins.retain(|(pinned, _)| *pinned != backend);
+        ledger.pins.extend(names.iter().map(|name| (backend, name.as_str().into())));
+        let Ledger { books, pins, .. } = &mut *ledger;
+        for book in books.values_mut().filter(|book| book.model.backend == backend) {
+            book.pinned = pins.contains(&(backend, Arc::clone(&book.name)));
+        }
+    }
+
     /// The control plane's beat, `now` since the start of the process. Publishes new names every time (call it every
     /// 50 ms: with nothing to do it costs a few loads); once a second it folds the counters and moves busy models to
     /// per-worker lanes.
@@ -180,6 +201,7 @@ impl Store {
         presences.prune(&self.taken);
         let above = self.settings.shard_above_rps;
         let passed = |epoch| presences.here.iter().all(|presence| presence.has_passed(epoch));
+        ledger.rank(now);
         ledger.judge(now, above, (&self.slots, &self.sets), &self.epoch, passed);
     }
 
@@ -207,26 +229,34 @@ impl Store {
         let now = ledger.now;
         let book = ledger.books.get_mut(&model.slot)?;
         let mut model = ModelSnapshot::new(book);
+        model.reason = book.shown().and_then(|shown| shown.reason);
         model.recent = Some(book.windows.recent(now));
         Some(model)
     }
 
     fn take(&self, more: impl Fn(&Book, (&mut ModelSnapshot, Duration))) -> Snapshot {
         let ledger = self.folded();
-        let books = ledger.books.values();
-        let models = books.filter(|book| !book.model.is_reserved() || book.totals.started > 0);
-        let models: Vec<_> = models
-            .map(|book| {
-                let mut model = ModelSnapshot::new(book);
+        let mut models = Vec::with_capacity(ledger.exported as usize + Reserved::ALL.len());
+        let mut withdrawn = 0;
+        for book in ledger.books.values() {
+            if let Tier::Tail { shown: Some(shown) } = &book.tier {
+                withdrawn += shown.settled();
+            }
+            let Some(mut model) = book.shown() else { continue };
+            if let Some(tail) = ledger.tail_of(book) {
+                model.totals.merge(tail);
+            }
+            if !model.reserved || model.settled() > 0 || model.in_flight() > 0 {
                 more(book, (&mut model, ledger.now));
-                model
-            })
-            .collect();
+                models.push(model);
+            }
+        }
         Snapshot {
             models_known: self.table.len() as u64,
-            models_exported: models.iter().filter(|model| !model.reserved).count() as u64,
+            models_exported: ledger.exported.into(),
             names_overflowed: self.table.overflowed(),
             workers: lock(&self.presences).settled(),
+            withdrawn,
             models,
         }
     }

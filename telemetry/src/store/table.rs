@@ -132,7 +132,10 @@ impl Table {
         }
         let mut waiting = self.lock();
         let mut map = Map::clone(&self.published.load());
-        for (key, model) in std::mem::take(&mut waiting.names) {
+        let mut names: Vec<_> = std::mem::take(&mut waiting.names).into_iter().collect();
+        // In the order in which they came.
+        names.sort_unstable_by_key(|(_, model)| model.slot);
+        for (key, model) in names {
             each(&key, model);
             map.insert(key, model);
         }

@@ -90,6 +90,7 @@ fn a_model_without_a_request_has_only_what_a_rate_needs() {
             r#"weir_model_in_flight_requests{backend="mms",model="idle"} 0"#,
             r#"weir_model_request_bytes_total{backend="mms",model="idle"} 0"#,
             r#"weir_model_response_bytes_total{backend="mms",model="idle"} 0"#,
+            r#"weir_model_tier{backend="mms",model="idle",reason="fits"} 1"#,
         ]
     );
     assert!(!text.contains("__overflow__\""), "a reserved name without a request is not exported");

@@ -1,0 +1,107 @@
+//! Moves models between their own name and `__other__`, as [`rank`](super::rank) decides, so that no counter jumps.
+
+use std::time::Duration;
+
+use super::ledger::{Book, Ledger, Tier};
+use super::rank::{Entry, ROUND_EVERY, Reason, SERIES_EXPECTED, decayed, round};
+use crate::encode::series_of;
+use crate::snapshot::ModelSnapshot;
+use crate::totals::Totals;
+
+impl Ledger {
+    /// A model that just came is exported at once while all fit; later the next round decides.
+    pub(super) fn place(&mut self, book: &mut Book) {
+        let now = self.now;
+        if book.model.is_reserved() {
+            book.tier = exported(now, Reason::Fits, None);
+            return;
+        }
+        let fits =
+            (u64::from(self.exported) + 1) * u64::from(SERIES_EXPECTED) <= u64::from(self.limits.series);
+        if self.tail == 0 && fits {
+            self.exported += 1;
+            book.tier = exported(now, if book.pinned { Reason::Pinned } else { Reason::Fits }, None);
+        } else {
+            self.tail += 1;
+        }
+    }
+
+    /// Holds a round, if the last is old enough.
+    pub(super) fn rank(&mut self, now: Duration) {
+        let Some(elapsed) = now.checked_sub(*self.ranked_at.get_or_insert(now)) else { return };
+        if elapsed < ROUND_EVERY {
+            return;
+        }
+        self.ranked_at = Some(now);
+        let models = self.books.values_mut().filter(|book| !book.model.is_reserved());
+        let mut entries: Vec<_> = models.map(|book| book.entry(elapsed)).collect();
+        let all_fit = round(now, &mut entries, self.limits);
+        for entry in &entries {
+            let Some(book) = self.books.get_mut(&entry.slot) else { continue };
+            let Some(other) = self.others.get_mut(usize::from(book.model.backend.0)) else { continue };
+            let reason = match (book.pinned, all_fit) {
+                (true, _) => Reason::Pinned,
+                (false, true) => Reason::Fits,
+                (false, false) => Reason::Rank,
+            };
+            book.apply(entry, reason, other);
+        }
+        let exported = entries.iter().filter(|entry| entry.since.is_some()).count();
+        self.exported = u32::try_from(exported).unwrap_or(u32::MAX);
+        self.tail = u32::try_from(entries.len() - exported).unwrap_or(u32::MAX);
+    }
+}
+
+impl Book {
+    /// The model as the ranking sees it; its score is brought up to date.
+    fn entry(&mut self, elapsed: Duration) -> Entry {
+        let began = self.totals.started.wrapping_sub(self.scored);
+        self.scored = self.totals.started;
+        self.score = decayed(self.score, began, elapsed);
+        let (since, below) = match self.tier {
+            Tier::Exported { since, below, .. } => (Some(since), below),
+            Tier::Tail { .. } => (None, 0),
+        };
+        let series = series_of(&self.totals).max(SERIES_EXPECTED * u32::from(since.is_none()));
+        Entry { slot: self.model.slot, score: self.score, pinned: self.pinned, series, since, below }
+    }
+
+    /// Takes over what the round decided.
+    fn apply(&mut self, entry: &Entry, why: Reason, other: &mut Totals) {
+        match (&mut self.tier, entry.since) {
+            (Tier::Exported { below, reason, .. }, Some(_)) => (*below, *reason) = (entry.below, why),
+            (Tier::Tail { shown }, Some(since)) => {
+                // All that was not shown stays hidden for good; what is in flight will end under the model's name.
+                let mut hidden =
+                    shown.take().map_or_else(|| self.totals.clone(), |shown| self.totals.since(&shown));
+                let open = hidden.take_in_flight();
+                other.started = other.started.wrapping_sub(open);
+                let any = hidden.settled() > 0 || hidden.loads + hidden.load_failures + hidden.evictions > 0;
+                self.tier = exported(since, why, any.then(|| Box::new(hidden)));
+            }
+            (Tier::Exported { hidden, .. }, None) => {
+                let mut shown =
+                    hidden.take().map_or_else(|| self.totals.clone(), |hidden| self.totals.since(&hidden));
+                let open = shown.take_in_flight();
+                other.started = other.started.wrapping_add(open);
+                self.tier = Tier::Tail { shown: Some(Box::new(shown)) };
+            }
+            (Tier::Tail { .. }, None) => (),
+        }
+    }
+
+    /// What is exported under the model's name; `None` if nothing is.
+    pub(crate) fn shown(&self) -> Option<ModelSnapshot> {
+        let Tier::Exported { hidden, reason, .. } = &self.tier else { return None };
+        let mut model = ModelSnapshot::new(self);
+        if let Some(hidden) = hidden {
+            model.totals = self.totals.since(hidden);
+        }
+        model.reason = Some(*reason).filter(|_| !model.reserved);
+        Some(model)
+    }
+}
+
+const fn exported(since: Duration, reason: Reason, hidden: Option<Box<Totals>>) -> Tier {
+    Tier::Exported { since, below: 0, reason, hidden }
+}
