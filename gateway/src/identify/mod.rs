@@ -96,9 +96,6 @@ pub enum RuleError {
     /// The template.
     #[error("its path is no template")]
     Template(#[from] TemplateError),
-    /// More optional parts than the tree takes.
-    #[error("its path has more than {} optional parts", template::OPTIONAL_PARTS_MAX)]
-    OptionalParts,
     /// Not exactly one place.
     #[error("a source names no place, or several")]
     Source,
@@ -157,9 +154,7 @@ impl Matcher {
         let template = Template::parse(&rule.path)?;
         let compiled = Rule::new(rule, &template)?;
         let index = RuleIndex::try_from(self.rules.len()).ok().filter(|index| *index < RuleIndex::MAX);
-        if !self.tree.add(&template, index.ok_or(RuleError::Rules)?) {
-            return Err(RuleError::OptionalParts);
-        }
+        self.tree.add(&template, index.ok_or(RuleError::Rules)?);
         self.rules.push(compiled);
         Ok(())
     }

@@ -274,9 +274,13 @@ impl<'k> JsonScanner<'k> {
             TextEnd::Open => &[],
             TextEnd::Bad => self.malformed(),
             TextEnd::Ended(rest) => {
-                let Ok(text) = std::str::from_utf8(&self.value) else { return self.malformed() };
-                // A value that is too long is longer by one byte than allowed, and so no name.
-                let name = ModelName::new(text, self.value_bytes_max);
+                // A value that is too long has been cut, maybe within a character.
+                let name = if self.value.len() > self.value_bytes_max {
+                    None
+                } else {
+                    let Ok(text) = std::str::from_utf8(&self.value) else { return self.malformed() };
+                    ModelName::new(text, self.value_bytes_max)
+                };
                 self.set(key, name);
                 self.saw(Some(key));
                 self.at = At::After;

@@ -10,9 +10,6 @@
 use memchr::memchr;
 use weir_config::{Segment, Template};
 
-/// Optional parts of one template, which stands in the tree 2^n times.
-pub(super) const OPTIONAL_PARTS_MAX: usize = 6;
-
 /// Captures of one template; `weir_config` refuses more.
 const CAPTURES_MAX: usize = 8;
 
@@ -67,17 +64,13 @@ impl Captures {
 }
 
 impl Tree {
-    /// Adds a rule's template. Rules are added in their order. False if it has too many optional parts.
-    pub(super) fn add(&mut self, template: &Template, rule: RuleIndex) -> bool {
+    /// Adds a rule's template. Rules are added in their order. `weir_config` allows six optional parts, which makes 64 variants.
+    pub(super) fn add(&mut self, template: &Template, rule: RuleIndex) {
         let optional = template.parts.iter().filter(|part| part.optional).count();
-        if optional > OPTIONAL_PARTS_MAX {
-            return false;
-        }
         // Downwards from "all are there": of two ways to read a path the one wins in which the earlier parts are there.
         for present in (0..1_u32 << optional).rev() {
             self.add_variant(template, present, optional, rule);
         }
-        true
     }
 
     /// Finds the first rule that fits: its template is the path, and `fits` says yes.
