@@ -15,8 +15,8 @@
 //! without a lock, and for a model that is loaded and was answered before nothing else. Only what happens around loads and unloads takes the
 //! lock of the one model, and never for longer than a few assignments; a new name copies one of 128 parts of its backend's map.
 //!
-//! Bounded by a number of entries. At the bound, models that were unloaded are forgotten first (they become unknown); if there are none,
-//! a new name is not followed, and counted. Time is an argument: the time since the gateway's start.
+//! Bounded by a number of entries. At the bound, models of the same backend that were unloaded are forgotten (they become unknown); if
+//! there are none, a new name is not followed, and counted. Time is an argument: the time since the gateway's start.
 
 mod entry;
 mod models;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,6 +15,9 @@ use crate::identify::ModelName;
 
 /// Parts of a backend's map, each of which is copied when it gets a new name: 512 entries on average when the table is full.
 const PARTS: usize = 128;
+
+/// New names that are turned away without another look when a look at a full table found nothing to forget.
+const SWEEP_PAUSE: u32 = 1024;
 
 type Part = HashMap<Arc<str>, Arc<Entry>>;
 
@@ -29,8 +32,8 @@ pub struct Models {
 #[derive(Debug)]
 struct Table {
     parts: Box<[ArcSwap<Part>]>,
-    /// Who changes a part. Readers never take it.
-    writer: Mutex<()>,
+    /// Who changes a part. Readers never take it. It holds how many new names are still turned away without a look.
+    writer: Mutex<u32>,
 }
 
 /// A request that has begun. Dropped for one that is not answered well.
@@ -138,10 +141,15 @@ impl Models {
     }
 
     fn add(&self, table: &Table, id: &str) -> Option<(Arc<str>, Arc<Entry>)> {
-        let _writer = table.lock();
+        let mut pause = table.lock();
         if !self.room.take() {
+            if *pause > 0 {
+                *pause -= 1;
+                return None;
+            }
             self.sweep(table);
             if !self.room.take() {
+                *pause = SWEEP_PAUSE;
                 return None;
             }
         }
@@ -181,7 +189,7 @@ impl Table {
         Self { parts: (0..PARTS).map(|_| ArcSwap::default()).collect(), writer: Mutex::default() }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, ()> {
+    fn lock(&self) -> MutexGuard<'_, u32> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
