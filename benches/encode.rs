@@ -1,34 +1,57 @@
-//! What a scrape costs: milliseconds to fold and copy, to encode, bytes, and memory, at several numbers of models.
+//! What a scrape costs at several numbers of models: milliseconds to fold and copy (after each model had a request,
+//! and after none had), to encode, bytes; and what a model takes in memory. Each row is a process of its own, so that
+//! none uses again what another gave back.
 //!
 //! `cargo bench -p weir-benches --bench encode`
 
 #![expect(clippy::print_stdout, reason = "a bench reports on stdout")]
 
-use std::time::Instant;
+use std::env;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use weir_benches::{Bed, resident_bytes};
-use weir_telemetry::{Settings, encode_text};
+use weir_telemetry::{Settings, encode_protobuf, encode_text};
+
+/// Models, and whether all are exported or what fits the default budget.
+const ROWS: [(u32, bool); 5] = [(50, true), (500, true), (10_000, true), (50_000, true), (50_000, false)];
 
 fn main() {
-    println!(
-        "{:>7} {:>12} {:>12} {:>12} {:>12} {:>12} {:>12}",
-        "models", "active ms", "idle ms", "text ms", "text MiB", "allocations", "B/model"
-    );
-    for models in [50, 500, 10_000, 50_000] {
-        // All of them, whatever the budget would say.
-        scrape(models, Settings { series_budget: u32::MAX, ..Settings::default() });
+    let row = env::args().skip(1).find_map(|arg| arg.parse::<usize>().ok()).and_then(|row| ROWS.get(row));
+    if let Some((models, all)) = row {
+        scrape(*models, *all);
+        return;
     }
-    println!("the busiest within the default budget, the rest as __other__:");
-    scrape(50_000, Settings::default());
+    println!(
+        "{:>7} {:>8} {:>10} {:>10} {:>10} {:>10} {:>12} {:>12} {:>13} {:>8}",
+        "models",
+        "shown",
+        "active ms",
+        "idle ms",
+        "text ms",
+        "text MiB",
+        "allocations",
+        "protobuf ms",
+        "protobuf MiB",
+        "B/model"
+    );
+    for row in 0..ROWS.len() {
+        let output = env::current_exe().and_then(|this| Command::new(this).arg(row.to_string()).output());
+        print!(
+            "{}",
+            output.map_or_else(|e| format!("{e}\n"), |output| String::from_utf8_lossy(&output.stdout).into())
+        );
+    }
 }
 
 /// Every model has hot and cold requests and times to first byte.
-fn scrape(models: u32, settings: Settings) {
+fn scrape(models: u32, all: bool) {
+    let budget = if all { u32::MAX } else { Settings::default().series_budget };
     let before = resident_bytes();
-    let bed = Bed::new(models, 1, settings);
+    let bed = Bed::new(models, 1, Settings { series_budget: budget, ..Settings::default() });
     let recorder = bed.store.recorder(0);
     bed.fill(&recorder, 64);
-    drop(bed.store.snapshot());
+    bed.store.tick(Duration::from_secs(2));
     let per_model = resident_bytes().saturating_sub(before) / u64::from(models);
     let active = fastest(|| {
         bed.fill(&recorder, 1);
@@ -42,7 +65,8 @@ fn scrape(models: u32, settings: Settings) {
         begun
     });
     let snapshot = bed.store.snapshot();
-    let mut out = String::new();
+    let shown = snapshot.models.len();
+    let (mut out, mut bytes) = (String::new(), Vec::new());
     encode_text(&snapshot, &mut out);
     let text = fastest(|| {
         out.clear();
@@ -51,11 +75,18 @@ fn scrape(models: u32, settings: Settings) {
         begun
     });
     let mut fresh = String::with_capacity(out.len());
-    let counted = allocation_counter::measure(|| encode_text(&snapshot, &mut fresh));
-    let mib = out.len() as f64 / f64::from(1 << 20);
-    let allocations = counted.count_total;
+    let allocations = allocation_counter::measure(|| encode_text(&snapshot, &mut fresh)).count_total;
+    encode_protobuf(&snapshot, &mut bytes);
+    let protobuf = fastest(|| {
+        bytes.clear();
+        let begun = Instant::now();
+        encode_protobuf(&snapshot, &mut bytes);
+        begun
+    });
+    let [text_mib, protobuf_mib] = [out.len(), bytes.len()].map(|length| length as f64 / f64::from(1 << 20));
     println!(
-        "{models:>7} {active:>12.2} {idle:>12.2} {text:>12.2} {mib:>12.2} {allocations:>12} {per_model:>12}"
+        "{models:>7} {shown:>8} {active:>10.2} {idle:>10.2} {text:>10.2} {text_mib:>10.2} {allocations:>12} \
+         {protobuf:>12.2} {protobuf_mib:>13.2} {per_model:>8}"
     );
 }
 

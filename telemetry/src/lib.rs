@@ -13,10 +13,14 @@ pub mod names;
 pub mod process;
 
 pub use distribution::Distribution;
-pub use encode::text::{TEXT_CONTENT_TYPE, encode_text};
+pub use encode::Format;
+pub use encode::protobuf::{PROTOBUF_CONTENT_TYPE, encode_protobuf, encode_protobuf_of_text};
+pub use encode::text::{OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE, encode_openmetrics, encode_text};
 pub use observation::{Evidence, Lifecycle, Observation, Outcome, Start};
 pub use settings::Settings;
 pub use snapshot::{ModelSnapshot, Snapshot};
-pub use store::{BACKENDS_MAX, BackendId, ModelRef, NAME_BYTES_MAX, Reason, Recorder, Reserved, Store};
+pub use store::{
+    BACKENDS_MAX, BackendId, Exemplar, ModelRef, NAME_BYTES_MAX, Reason, Recorder, Reserved, Store,
+};
 pub use totals::Totals;
 pub use windows::{Recent, Window};

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::store::{Book, Reason};
+use crate::store::{Book, Exemplar, Reason};
 use crate::totals::Totals;
 use crate::windows::Recent;
 
@@ -43,6 +43,8 @@ pub struct ModelSnapshot {
     pub totals: Totals,
     /// Its last minutes, where they were asked for.
     pub recent: Option<Recent>,
+    /// The last traced request by [`crate::Start::index`].
+    pub exemplars: [Option<Exemplar>; 3],
     /// `backend="…",model="…"`, escaped.
     pub(crate) labels: Arc<str>,
 }
@@ -56,6 +58,7 @@ impl ModelSnapshot {
             reserved: book.model.is_reserved(),
             totals: book.totals.clone(),
             recent: None,
+            exemplars: [None; 3],
             labels: Arc::clone(&book.labels),
         }
     }

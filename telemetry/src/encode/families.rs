@@ -5,6 +5,7 @@
 //! scrape on. Everything else appears once it has happened and stays: a model that no backend can tell hot from cold
 //! for does not carry empty hot and cold histograms.
 
+use crate::Exemplar;
 use crate::distribution::Distribution;
 use crate::names::{self, CLASSIC_LE, Family};
 use crate::observation::{Evidence, Outcome, Start};
@@ -29,6 +30,18 @@ pub(crate) struct Series<'s> {
     pub(crate) model: Option<&'s ModelSnapshot>,
     /// One more label, and its value.
     pub(crate) extra: Option<(&'static str, &'s str)>,
+}
+
+impl Series<'_> {
+    /// The exemplar of the series, if the family has exemplars.
+    pub(crate) fn exemplar(&self, family: &Family) -> Option<Exemplar> {
+        if family.name != names::MODEL_REQUEST_DURATION.name {
+            return None;
+        }
+        let (_, start) = self.extra?;
+        let start = Start::ALL.into_iter().find(|known| known.as_str() == start)?;
+        *self.model?.exemplars.get(start.index())?
+    }
 }
 
 /// A format.

@@ -1,7 +1,12 @@
-//! Numbers to bytes. Each format writes what `families` decides, so that names and values are the same in all.
+//! Numbers to bytes. Each format writes what [`families`] decides, so that names and values are the same in all.
 
 pub(crate) mod escape;
 mod families;
+mod foreign;
+mod wire;
 pub(crate) mod text;
+pub(crate) mod protobuf;
+mod negotiate;
 
 pub(crate) use families::series_of;
+pub use negotiate::Format;

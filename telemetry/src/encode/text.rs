@@ -1,12 +1,18 @@
-//! Prometheus text format 0.0.4.
+//! Prometheus text format 0.0.4, and OpenMetrics 1.0 where it differs: counter families are called without `_total`,
+//! units are said, buckets have exemplars, and the body has an end. The lines of the series are the same.
 //!
 //! Cost: one pass over the snapshot and no allocation but the growth of the output. Label values were escaped when
 //! their model was admitted; a histogram's 21 lines share one prefix.
-//! Source: <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>.
+//! Source: <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>,
+//! <https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md>.
+
+use std::fmt::Write as _;
 
 use super::escape;
 use super::families::{self, Series, Sink, Value};
-use crate::names::{CLASSIC_LE, CLASSIC_LE_NS, Family};
+use crate::Exemplar;
+use crate::distribution::Distribution;
+use crate::names::{CLASSIC_LE, CLASSIC_LE_NS, Family, Unit};
 use crate::snapshot::Snapshot;
 use crate::store::grid::cells_up_to;
 
@@ -16,8 +22,28 @@ pub const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Appends the per-model families and those of the store in text format 0.0.4. Families are whole and contiguous, so
 /// it may be concatenated with what [`crate::process::Process::render_to`] writes.
 pub fn encode_text(snapshot: &Snapshot, out: &mut String) {
-    let mut text = Text { out, prefix: String::new() };
-    families::write(snapshot, &mut text);
+    families::write(snapshot, &mut Text { out, prefix: String::new(), is_openmetrics: false });
+}
+
+/// What `Content-Type` says of [`encode_openmetrics`].
+pub const OPENMETRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Writes a whole OpenMetrics body: the per-model families and those of the store, what
+/// [`crate::process::Process::render_to`] wrote, and the end mark.
+pub fn encode_openmetrics(snapshot: &Snapshot, gateway: &str, out: &mut String) {
+    families::write(snapshot, &mut Text { out, prefix: String::new(), is_openmetrics: true });
+    for line in gateway.lines().filter(|line| !line.is_empty()) {
+        let comment = ["# HELP ", "# TYPE "].iter().find_map(|mark| Some((mark, line.strip_prefix(mark)?)));
+        if let Some((mark, (name, rest))) =
+            comment.and_then(|(mark, rest)| Some((mark, rest.split_once(' ')?)))
+        {
+            out.extend([mark, name.trim_end_matches("_total"), " ", rest]);
+        } else {
+            out.push_str(line);
+        }
+        out.push('\n');
+    }
+    out.push_str("# EOF\n");
 }
 
 /// For each classic bound, the cells up to it.
@@ -27,19 +53,18 @@ struct Text<'o> {
     out: &'o mut String,
     /// Everything of a bucket's line before the bound.
     prefix: String,
+    is_openmetrics: bool,
 }
 
 impl Sink for Text<'_> {
     fn open(&mut self, family: &Family) {
-        self.out.push_str("# HELP ");
-        self.out.push_str(family.name);
-        self.out.push(' ');
+        let name = if self.is_openmetrics { family.name.trim_end_matches("_total") } else { family.name };
+        self.out.extend(["# HELP ", name, " "]);
         escape::help(family.help, self.out);
-        self.out.push_str("\n# TYPE ");
-        self.out.push_str(family.name);
-        self.out.push(' ');
-        self.out.push_str(family.kind.as_str());
-        self.out.push('\n');
+        self.out.extend(["\n# TYPE ", name, " ", family.kind.as_str(), "\n"]);
+        if self.is_openmetrics && family.unit != Unit::Plain {
+            self.out.extend(["# UNIT ", name, " ", family.unit.as_str(), "\n"]);
+        }
     }
 
     fn series(&mut self, family: &Family, series: Series<'_>, value: Value<'_>) {
@@ -47,10 +72,8 @@ impl Sink for Text<'_> {
             Value::Count(count) => self.line(family.name, "", series, |out| number(count, out)),
             Value::Nanoseconds(ns) => self.line(family.name, "", series, |out| seconds(ns, out)),
             Value::Distribution(distribution) => {
-                let count =
-                    self.buckets(family.name, series, &distribution.cumulative(&CLASSIC_CELLS), || {
-                        distribution.count()
-                    });
+                let exemplar = series.exemplar(family).filter(|_| self.is_openmetrics);
+                let count = self.buckets(family.name, series, distribution, exemplar);
                 self.line(family.name, "_sum", series, |out| seconds(distribution.sum_ns(), out));
                 self.line(family.name, "_count", series, |out| number(count, out));
             }
@@ -73,25 +96,42 @@ impl Text<'_> {
     }
 
     /// The bucket lines; gives the count of the last.
-    fn buckets(&mut self, name: &str, series: Series<'_>, below: &[u64], count: impl FnOnce() -> u64) -> u64 {
+    fn buckets(
+        &mut self,
+        name: &str,
+        series: Series<'_>,
+        of: &Distribution,
+        exemplar: Option<Exemplar>,
+    ) -> u64 {
         self.prefix.clear();
         self.prefix.push_str(name);
         self.prefix.push_str("_bucket");
         let any = labels(series, "{", &mut self.prefix);
         self.prefix.push_str(if any { ",le=\"" } else { "{le=\"" });
-        for (le, below) in CLASSIC_LE.iter().zip(below) {
-            self.bucket(le, *below);
+        let mut from = 0;
+        let bounds = CLASSIC_LE.iter().zip(CLASSIC_LE_NS);
+        for ((le, bound), below) in bounds.zip(of.cumulative(&CLASSIC_CELLS)) {
+            let held =
+                exemplar.filter(|exemplar| (from..bound).contains(&exemplar.duration_ns.saturating_sub(1)));
+            self.bucket(le, below, held);
+            from = bound;
         }
-        let count = count();
-        self.bucket("+Inf", count);
+        let count = of.count();
+        self.bucket("+Inf", count, exemplar.filter(|exemplar| exemplar.duration_ns > from));
         count
     }
 
-    fn bucket(&mut self, le: &str, below: u64) {
+    fn bucket(&mut self, le: &str, below: u64, exemplar: Option<Exemplar>) {
         self.out.push_str(&self.prefix);
         self.out.push_str(le);
         self.out.push_str("\"} ");
         number(below, self.out);
+        if let Some(Exemplar { trace, duration_ns, unix_ms }) = exemplar {
+            // Few buckets have one, so that formatting may cost what it costs.
+            _ = write!(self.out, " # {{trace_id=\"{trace:032x}\"}} ");
+            seconds(duration_ns.into(), self.out);
+            _ = write!(self.out, " {}.{:03}", unix_ms / 1000, unix_ms % 1000);
+        }
         self.out.push('\n');
     }
 }

@@ -12,6 +12,7 @@
 pub(crate) mod grid;
 mod cells;
 mod lane;
+mod exemplar;
 mod model;
 mod sharding;
 mod table;
@@ -35,6 +36,7 @@ use crate::totals::Totals;
 pub(crate) use ledger::Book;
 use ledger::{Ledger, Tier};
 
+pub use exemplar::Exemplar;
 use model::Slots;
 use rank::Limits;
 pub use rank::Reason;
@@ -246,6 +248,7 @@ impl Store {
             if let Some(tail) = ledger.tail_of(book) {
                 model.totals.merge(tail);
             }
+            model.exemplars = self.slots.get(book.model.slot).map_or([None; 3], model::Slot::exemplars);
             if !model.reserved || model.settled() > 0 || model.in_flight() > 0 {
                 more(book, (&mut model, ledger.now));
                 models.push(model);

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
+use super::exemplar::{Exemplar, Place};
 use super::lane::Lane;
 use super::{BACKENDS_MAX, BackendId, ModelRef, Reserved};
 use crate::observation::Lifecycle;
@@ -23,7 +24,15 @@ pub(crate) struct Slot {
     /// The model's set of per-worker lanes, from 1; 0 = only the base lane is written.
     pub(crate) set: AtomicU32,
     pub(crate) rare: Rare,
+    /// By start; made with the first traced request.
+    pub(crate) exemplars: OnceLock<Box<[Place; 3]>>,
     pub(crate) base: Lane,
+}
+
+impl Slot {
+    pub(crate) fn exemplars(&self) -> [Option<Exemplar>; 3] {
+        self.exemplars.get().map_or([None; 3], |places| places.each_ref().map(Place::get))
+    }
 }
 
 /// Counters of what happens to a model rarely, so that sharing them costs nothing.

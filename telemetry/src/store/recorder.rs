@@ -14,12 +14,13 @@ use arc_swap::ArcSwap;
 use arc_swap::cache::Cache;
 
 use super::cells::{Owned, Shared, Writer};
+use super::exemplar::Exemplar;
 use super::lane::Lane;
 use super::model::{Slot, Slots};
 use super::sharding::{Lanes, Presence};
 use super::table::{Admission, Lookup, Map};
 use super::{BackendId, ModelRef, Reserved, Store};
-use crate::observation::{Lifecycle, Observation};
+use crate::observation::{Lifecycle, Observation, Start};
 
 /// Records what one thread sees. It may move to another thread but not be shared by two (`!Sync`): it is the only
 /// writer of its worker's lanes.
@@ -95,6 +96,15 @@ impl Recorder {
         }
         self.begin(model);
         model
+    }
+
+    /// A request that was just ended had this trace: it becomes the exemplar of its model and start. For successes,
+    /// as only their durations are in the histograms.
+    pub fn exemplar(&self, model: ModelRef, start: Start, exemplar: Exemplar) {
+        let places = self.slot(model).map(|slot| slot.exemplars.get_or_init(Box::default));
+        if let Some(place) = places.and_then(|places| places.get(start.index())) {
+            place.put(exemplar);
+        }
     }
 
     /// Something happened to the model outside of a request for it.

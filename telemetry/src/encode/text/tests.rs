@@ -172,3 +172,40 @@ fn seconds_are_exact_and_short() {
         assert_eq!(out, text);
     }
 }
+
+#[test]
+fn openmetrics_says_units_names_counters_without_suffix_and_ends() {
+    let store = Store::with(Settings::default(), 1);
+    let backend = store.backend("b");
+    store.configure(backend, &["m".to_owned()]);
+    store.tick(Duration::ZERO);
+    let recorder = store.recorder(0);
+    let model = recorder.resolve(backend, "m").unwrap();
+    recorder.begin(model);
+    recorder.end(model, &Observation::new(Outcome::Ok, Start::Cold, 1_200_000_000));
+    let exemplar = Exemplar { trace: 0xfeed, duration_ns: 1_200_000_000, unix_ms: 1_700_000_000_042 };
+    recorder.exemplar(model, Start::Cold, exemplar);
+    let (mut open, snapshot) = (String::new(), store.snapshot());
+    let gateway = "# HELP weir_x_total X.\n# TYPE weir_x_total counter\nweir_x_total 1\n\n";
+    encode_openmetrics(&snapshot, gateway, &mut open);
+    for line in [
+        "# TYPE weir_model_requests counter",
+        r#"weir_model_requests_total{backend="b",model="m",outcome="ok"} 1"#,
+        "# UNIT weir_model_request_duration_seconds seconds",
+        "# UNIT weir_model_request_bytes bytes",
+        r#"weir_model_request_duration_seconds_bucket{backend="b",model="m",start="cold",le="2.5"} 1 # {trace_id="0000000000000000000000000000feed"} 1.2 1700000000.042"#,
+        r#"weir_model_request_duration_seconds_bucket{backend="b",model="m",start="cold",le="5"} 1"#,
+        "# HELP weir_x X.",
+        "# TYPE weir_x counter",
+        "weir_x_total 1",
+    ] {
+        assert!(open.lines().any(|found| found == line), "no line {line} in\n{open}");
+    }
+    assert!(open.ends_with("\n# EOF\n") && !open.contains("\n\n"));
+    // The same series with the same values as text.
+    let series = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| !line.starts_with('#') && !line.starts_with("weir_x"));
+        lines.map(|line| line.split(" # ").next().unwrap_or("").to_owned()).collect()
+    };
+    assert_eq!(series(&open), series(&text_of(&snapshot)));
+}

@@ -1,0 +1,226 @@
+//! The delimited protobuf format, with native histograms of schema 3 and the classic buckets beside them.
+//!
+//! Native buckets come from the same cells as the classic ones: every power-of-two bound is on the grid. Up to 2^-14 s
+//! (61 µs) is the zero bucket; what took more than 1,024 s is in the first bucket above.
+//! Source: <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>.
+
+use super::families::{self, Series, Sink, Value};
+use super::foreign;
+use super::text::CLASSIC_CELLS;
+use super::wire::Message;
+use crate::Exemplar;
+use crate::distribution::Distribution;
+use crate::names::{CLASSIC_LE_NS, Family, Kind};
+use crate::snapshot::Snapshot;
+use crate::store::grid::{CELLS, NATIVE_FIRST, cells_up_to, native_bound};
+
+/// What `Content-Type` says of [`encode_protobuf`].
+pub const PROTOBUF_CONTENT_TYPE: &str =
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
+
+/// Appends the per-model families and those of the store, each a `MetricFamily` with its length before it.
+pub fn encode_protobuf(snapshot: &Snapshot, out: &mut Vec<u8>) {
+    let mut protobuf =
+        Protobuf { out, family: Message::default(), metric: Message::default(), value: Message::default() };
+    families::write(snapshot, &mut protobuf);
+}
+
+/// Appends what [`crate::process::Process::render_to`] wrote, in the same form.
+pub fn encode_protobuf_of_text(text: &str, out: &mut Vec<u8>) {
+    for family in foreign::families(text) {
+        foreign_family(&family).write_delimited(out);
+    }
+}
+
+const SCHEMA: i64 = 3;
+
+/// Width of the zero bucket, 2^-14 s, exact.
+const ZERO_THRESHOLD: f64 = 1.0 / 16_384.0;
+
+/// For each native bound, the cells up to it; the first is the zero bucket.
+static NATIVE_CELLS: [usize; 193] = cells_up_to(&native_bounds());
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated at compile time, where a wrong index is a compile error"
+)]
+const fn native_bounds() -> [u64; 193] {
+    let mut bounds = [0; 193];
+    let mut at = 0;
+    while at < bounds.len() {
+        bounds[at] = native_bound(NATIVE_FIRST + at as i32);
+        at += 1;
+    }
+    bounds
+}
+
+struct Protobuf<'o> {
+    out: &'o mut Vec<u8>,
+    // Kept for their memory.
+    family: Message,
+    metric: Message,
+    value: Message,
+}
+
+impl Sink for Protobuf<'_> {
+    fn open(&mut self, family: &Family) {
+        head(&mut self.family, family.name, family.help, family.kind);
+    }
+
+    fn series(&mut self, family: &Family, series: Series<'_>, value: Value<'_>) {
+        self.metric.clear();
+        self.value.clear();
+        if let Some(model) = series.model {
+            label(&mut self.metric, "backend", &model.backend);
+            label(&mut self.metric, "model", &model.model);
+        }
+        if let Some((name, value)) = series.extra {
+            label(&mut self.metric, name, value);
+        }
+        match value {
+            Value::Count(count) => self.value.double(1, count as f64),
+            Value::Nanoseconds(ns) => self.value.double(1, ns as f64 / 1e9),
+            Value::Distribution(distribution) => {
+                histogram(&mut self.value, distribution, series.exemplar(family))
+            }
+        }
+        self.metric.message(field_of(family.kind), &self.value);
+        self.family.message(4, &self.metric);
+    }
+
+    fn close(&mut self, _: &Family) {
+        self.family.write_delimited(self.out);
+    }
+}
+
+/// `MetricFamily` up to its metrics.
+fn head(message: &mut Message, name: &str, help: &str, kind: Kind) {
+    message.clear();
+    message.text(1, name);
+    message.text(2, help);
+    message.number(
+        3,
+        match kind {
+            Kind::Counter => 0,
+            Kind::Gauge => 1,
+            Kind::Histogram => 4,
+        },
+    );
+}
+
+/// The field of `Metric` that holds the value.
+const fn field_of(kind: Kind) -> u32 {
+    match kind {
+        Kind::Gauge => 2,
+        Kind::Counter => 3,
+        Kind::Histogram => 7,
+    }
+}
+
+fn label(metric: &mut Message, name: &str, value: &str) {
+    metric.nested(1, |pair| {
+        pair.text(1, name);
+        pair.text(2, value);
+    });
+}
+
+fn histogram(value: &mut Message, distribution: &Distribution, exemplar: Option<Exemplar>) {
+    value.number(1, distribution.count());
+    value.double(2, distribution.sum_ns() as f64 / 1e9);
+    let below = distribution.cumulative(&CLASSIC_CELLS);
+    let mut from = 0;
+    for (below, bound) in below.into_iter().zip(CLASSIC_LE_NS) {
+        let held =
+            exemplar.filter(|exemplar| (from..bound).contains(&exemplar.duration_ns.saturating_sub(1)));
+        classic_bucket(value, below, bound as f64 / 1e9, held);
+        from = bound;
+    }
+    let beyond = exemplar.filter(|exemplar| exemplar.duration_ns > from);
+    classic_bucket(value, distribution.count(), f64::INFINITY, beyond);
+    value.signed(5, SCHEMA);
+    value.double(6, ZERO_THRESHOLD);
+    native_buckets(value, distribution);
+    if let Some(exemplar) = exemplar {
+        value.nested(16, |message| write_exemplar(message, exemplar));
+    }
+}
+
+fn classic_bucket(value: &mut Message, below: u64, bound: f64, exemplar: Option<Exemplar>) {
+    value.nested(3, |bucket| {
+        bucket.number(1, below);
+        bucket.double(2, bound);
+        if let Some(exemplar) = exemplar {
+            bucket.nested(3, |message| write_exemplar(message, exemplar));
+        }
+    });
+}
+
+/// Spans of buckets that follow each other, and the counts as differences from bucket to bucket.
+fn native_buckets(value: &mut Message, distribution: &Distribution) {
+    let below = distribution.cumulative(&NATIVE_CELLS);
+    let [zero, ..] = below;
+    value.number(7, zero);
+    let beyond = std::iter::once(distribution.count());
+    let counts = below
+        .into_iter()
+        .chain(beyond)
+        .scan(0, |before, below| Some(below - std::mem::replace(before, below)));
+    let buckets = (i64::from(NATIVE_FIRST)..).zip(counts).skip(1).filter(|(_, count)| *count > 0);
+    let (mut open, mut next) = (None::<(i64, u64)>, 0);
+    for (number, _) in buckets.clone() {
+        if let Some((_, length)) = open.as_mut().filter(|_| number == next) {
+            *length += 1;
+        } else {
+            open.replace((number - next, 1)).inspect(|finished| write_span(value, *finished));
+        }
+        next = number + 1;
+    }
+    open.inspect(|finished| write_span(value, *finished));
+    value.nested(13, |deltas| {
+        let mut last = 0;
+        for (_, count) in buckets {
+            deltas.bare_signed(count as i64 - last);
+            last = count as i64;
+        }
+    });
+}
+
+fn write_span(value: &mut Message, (offset, length): (i64, u64)) {
+    value.nested(12, |span| {
+        span.signed(1, offset);
+        span.number(2, length);
+    });
+}
+
+fn write_exemplar(message: &mut Message, exemplar: Exemplar) {
+    label(message, "trace_id", &format!("{:032x}", exemplar.trace));
+    message.double(2, exemplar.duration_ns as f64 / 1e9);
+    message.nested(3, |time| {
+        time.number(1, exemplar.unix_ms / 1000);
+        time.number(2, exemplar.unix_ms % 1000 * 1_000_000);
+    });
+}
+
+fn foreign_family(family: &foreign::Family<'_>) -> Message {
+    let mut message = Message::default();
+    head(&mut message, family.name, &family.help, family.kind);
+    for series in &family.series {
+        let (mut metric, mut value) = (Message::default(), Message::default());
+        series.labels.iter().for_each(|(name, value)| label(&mut metric, name, value));
+        if family.kind == Kind::Histogram {
+            value.number(1, series.count);
+            value.double(2, series.value);
+            series.buckets.iter().for_each(|(bound, below)| classic_bucket(&mut value, *below, *bound, None));
+        } else {
+            value.double(1, series.value);
+        }
+        metric.message(field_of(family.kind), &value);
+        message.message(4, &metric);
+    }
+    message
+}
+
+const _: () = assert!(NATIVE_CELLS.len() < CELLS);
+
+#[cfg(test)]
+mod tests;
