@@ -17,6 +17,7 @@ pub use encode::Format;
 pub use encode::protobuf::{PROTOBUF_CONTENT_TYPE, encode_protobuf, encode_protobuf_of_text};
 pub use encode::text::{OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE, encode_openmetrics, encode_text};
 pub use observation::{Evidence, Lifecycle, Observation, Outcome, Start};
+pub use process::Process;
 pub use settings::Settings;
 pub use snapshot::{ModelSnapshot, Snapshot};
 pub use store::{

@@ -81,6 +81,13 @@ pub struct Family {
     pub scope: Scope,
 }
 
+/// So that `counter!(names::PANICS)` takes the family for its name.
+impl From<Family> for metrics::SharedString {
+    fn from(family: Family) -> Self {
+        Self::const_str(family.name)
+    }
+}
+
 /// Every family, in the order of exposition.
 pub fn all() -> impl Iterator<Item = &'static Family> {
     FAMILIES.iter().copied()
@@ -202,6 +209,8 @@ families! {
         "Requests sent again on a fresh connection because an idle one had died.";
     UPSTREAM_IDLE_CONNECTIONS = Gateway Gauge Plain "weir_upstream_idle_connections" []
         "Connections to backends that wait to be used again.";
+    UPSTREAM_OPEN_CONNECTIONS = Gateway Gauge Plain "weir_upstream_open_connections" []
+        "Connections to backends that are open, in use or idle.";
     IDENTIFY = Gateway Counter Plain "weir_identify_total" ["source"]
         "Requests by where their model's name was found; none if nowhere.";
     IDENTIFY_FLAGS = Gateway Counter Plain "weir_identify_flags_total" ["flag"]

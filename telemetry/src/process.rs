@@ -105,9 +105,9 @@ mod tests {
         for family in names::all().filter(|family| family.scope == Scope::Gateway && *family != &BUILD_INFO) {
             let labels: Vec<_> = family.labels.iter().map(|name| Label::new(*name, "x")).collect();
             match family.kind {
-                Kind::Counter => counter!(family.name, labels).increment(1),
-                Kind::Gauge => gauge!(family.name, labels).set(1.0),
-                Kind::Histogram => histogram!(family.name, labels).record(0.2),
+                Kind::Counter => counter!(*family, labels).increment(1),
+                Kind::Gauge => gauge!(*family, labels).set(1.0),
+                Kind::Histogram => histogram!(*family, labels).record(0.2),
             }
         }
     }
