@@ -15,6 +15,7 @@ pub mod process;
 pub use distribution::Distribution;
 pub use encode::Format;
 pub use encode::protobuf::{PROTOBUF_CONTENT_TYPE, encode_protobuf, encode_protobuf_of_text};
+pub use encode::tail::{Tail, TailModel, encode_tail};
 pub use encode::text::{OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE, encode_openmetrics, encode_text};
 pub use observation::{Evidence, Lifecycle, Observation, Outcome, Start};
 pub use process::Process;

@@ -58,6 +58,8 @@ impl Unit {
 pub enum Scope {
     /// One or more series for each model; our encoder. Labels `backend` and `model` come first.
     Model,
+    /// One series for each model that is not exported under its own name; `GET /metrics/tail`.
+    Tail,
     /// About the store itself; our encoder.
     Store,
     /// About the gateway; through the `metrics` macros and [`crate::process`].
@@ -190,6 +192,16 @@ families! {
     WORKER_REQUESTS = Store Counter Plain "weir_worker_requests_total" ["worker"]
         "Requests settled by each worker thread.";
 
+    // The models that are summed up as __other__, by GET /metrics/tail.
+    TAIL_REQUESTS = Tail Counter Plain "weir_tail_requests_total" ["backend", "model"]
+        "Requests that ended, of models that are part of __other__.";
+    TAIL_FAILURES = Tail Counter Plain "weir_tail_failures_total" ["backend", "model"]
+        "Requests that the serving side failed, of models that are part of __other__.";
+    TAIL_COLD_STARTS = Tail Counter Plain "weir_tail_cold_starts_total" ["backend", "model"]
+        "Cold starts of models that are part of __other__.";
+    TAIL_OMITTED = Tail Gauge Plain "weir_tail_omitted_models" []
+        "Models that are part of __other__ and left out here, as they are too many.";
+
     // The gateway.
     BUILD_INFO = Gateway Gauge Plain "weir_build_info" ["version"]
         "Always 1; the labels say what runs.";
@@ -242,11 +254,8 @@ mod tests {
             let stem = name.trim_end_matches("_total");
             assert!(family.unit == Unit::Plain || stem.ends_with(family.unit.as_str()), "{name}");
             assert!(family.help.ends_with('.') && !family.help.contains('\n'), "{name}");
-            assert_eq!(
-                family.scope == Scope::Model,
-                family.labels.starts_with(&["backend", "model"]),
-                "{name}"
-            );
+            let per_model = family.labels.starts_with(&["backend", "model"]);
+            assert!(family.scope != Scope::Model || per_model, "{name}");
         }
     }
 

@@ -6,6 +6,7 @@ mod foreign;
 mod wire;
 pub(crate) mod text;
 pub(crate) mod protobuf;
+pub(crate) mod tail;
 mod negotiate;
 
 pub(crate) use families::series_of;

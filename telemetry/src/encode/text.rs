@@ -58,11 +58,12 @@ struct Text<'o> {
 
 impl Sink for Text<'_> {
     fn open(&mut self, family: &Family) {
-        let name = if self.is_openmetrics { family.name.trim_end_matches("_total") } else { family.name };
-        self.out.extend(["# HELP ", name, " "]);
-        escape::help(family.help, self.out);
-        self.out.extend(["\n# TYPE ", name, " ", family.kind.as_str(), "\n"]);
-        if self.is_openmetrics && family.unit != Unit::Plain {
+        if !self.is_openmetrics {
+            return open(family, self.out);
+        }
+        let name = family.name.trim_end_matches("_total");
+        head(name, family, self.out);
+        if family.unit != Unit::Plain {
             self.out.extend(["# UNIT ", name, " ", family.unit.as_str(), "\n"]);
         }
     }
@@ -136,6 +137,17 @@ impl Text<'_> {
     }
 }
 
+/// Begins a family in text 0.0.4.
+pub(super) fn open(family: &Family, out: &mut String) {
+    head(family.name, family, out);
+}
+
+fn head(name: &str, family: &Family, out: &mut String) {
+    out.extend(["# HELP ", name, " "]);
+    escape::help(family.help, out);
+    out.extend(["\n# TYPE ", name, " ", family.kind.as_str(), "\n"]);
+}
+
 /// Writes the labels, `before` in front of the first; says whether there was any.
 fn labels(series: Series<'_>, before: &str, out: &mut String) -> bool {
     let mut before = before;
@@ -155,7 +167,7 @@ fn labels(series: Series<'_>, before: &str, out: &mut String) -> bool {
     before == ","
 }
 
-fn number(count: u64, out: &mut String) {
+pub(super) fn number(count: u64, out: &mut String) {
     out.push_str(itoa::Buffer::new().format(count));
 }
 

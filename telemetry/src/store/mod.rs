@@ -30,6 +30,7 @@ use std::time::Duration;
 pub use recorder::Recorder;
 pub use table::NAME_BYTES_MAX;
 
+use crate::encode::tail::Tail;
 use crate::settings::Settings;
 use crate::snapshot::{ModelSnapshot, Snapshot};
 use crate::totals::Totals;
@@ -217,6 +218,14 @@ impl Store {
     #[must_use]
     pub fn snapshot_with_recent(&self) -> Snapshot {
         self.take(|book, (model, now)| model.recent = Some(book.windows.recent(now)))
+    }
+
+    /// The models that are not exported under their own name, at most the `models_max` busiest.
+    #[must_use]
+    pub fn tail(&self, models_max: usize) -> Tail {
+        let ledger = self.folded();
+        let books = ledger.books.values().filter(|book| matches!(book.tier, Tier::Tail { .. }));
+        Tail::of(books.map(Box::as_ref), models_max)
     }
 
     /// One model, exported or not, reserved or not, with its last minutes.

@@ -4,7 +4,8 @@
 //! A set that follows the traffic of the moment changes all the time, and every change costs Prometheus a new series
 //! and a dashboard its line. So the score is a slow average (half of it is forgotten in 10 minutes), an entrant must
 //! beat a resident clearly, a resident stays for 15 minutes, and few change places in a round.
-//! Over a simulated day of 5,000 drifting models (see the tests) 50 places change hands 2 to 6 times an hour.
+//! Over a simulated day of drifting models (see the tests) 50 places change hands 7 times an hour; the busiest 50 of the
+//! minute change 80 times, for half a percent more of the traffic.
 
 use std::cmp::Reverse;
 use std::time::Duration;

@@ -129,7 +129,7 @@ fn read_back(text: &str) -> BTreeSet<(String, Vec<String>, String)> {
 fn the_encoder_writes_exactly_the_families_of_the_table() {
     let written = read_back(&text_of(&full()));
     let table: BTreeSet<_> = names::all()
-        .filter(|family| family.scope != Scope::Gateway)
+        .filter(|family| matches!(family.scope, Scope::Model | Scope::Store))
         .map(|family| {
             let labels = family.labels.iter().map(|label| (*label).to_owned()).collect();
             (family.name.to_owned(), labels, family.kind.as_str().to_owned())
@@ -208,4 +208,38 @@ fn openmetrics_says_units_names_counters_without_suffix_and_ends() {
         lines.map(|line| line.split(" # ").next().unwrap_or("").to_owned()).collect()
     };
     assert_eq!(series(&open), series(&text_of(&snapshot)));
+}
+
+#[test]
+fn the_tail_is_all_models_without_a_place_the_busiest_first_and_capped() {
+    let store = Store::with(Settings { series_budget: 0, ..Settings::default() }, 1);
+    let backend = store.backend("b");
+    let names: Vec<_> = (0..5).map(|number| format!("m\"{number}")).collect();
+    store.configure(backend, &names);
+    store.tick(Duration::ZERO);
+    let recorder = store.recorder(0);
+    for (number, name) in names.iter().enumerate() {
+        let model = recorder.resolve(backend, name).unwrap();
+        for _ in 0..number {
+            recorder.begin(model);
+            recorder.end(model, &Observation::new(Outcome::Timeout, Start::Cold, 1));
+        }
+    }
+    let mut text = String::new();
+    crate::encode_tail(&store.tail(2), &mut text);
+    let written = read_back(&text);
+    let table =
+        names::all().filter(|family| family.scope == Scope::Tail).map(|family| family.name.to_owned());
+    assert_eq!(written.iter().map(|(name, ..)| name.clone()).collect::<BTreeSet<_>>(), table.collect());
+    let requests: Vec<_> = text.lines().filter(|line| line.starts_with("weir_tail_requests_total")).collect();
+    assert_eq!(
+        requests,
+        [
+            r#"weir_tail_requests_total{backend="b",model="m\"4"} 4"#,
+            r#"weir_tail_requests_total{backend="b",model="m\"3"} 3"#
+        ]
+    );
+    assert!(text.contains("weir_tail_failures_total{backend=\"b\",model=\"m\\\"4\"} 4\n"));
+    assert!(text.ends_with("weir_tail_omitted_models 3\n"));
+    assert_eq!(store.snapshot().model("b", "__other__").unwrap().settled(), 10);
 }

@@ -99,11 +99,11 @@ fn half_of_a_score_is_forgotten_in_ten_minutes() {
     assert_eq!(decayed(1.0, 5, Duration::ZERO), 1.0);
 }
 
-/// 2,000 models whose popularity follows Zipf's law and drifts, for a day: how often the 50 places change hands, and
+/// 1,000 models whose popularity follows Zipf's law and drifts, for a day: how often the 50 places change hands, and
 /// how much of the traffic they cover, compared with the busiest 50 of every minute.
 #[test]
 fn over_a_simulated_day_few_places_change_and_nearly_all_of_the_best_is_covered() {
-    const MODELS: usize = 2_000;
+    const MODELS: usize = 1_000;
     let limits = Limits { top_models: 50, series: 5_000 };
     let mut entries: Vec<_> = (0..MODELS as u32).map(|slot| entry(slot, 0.0)).collect();
     let mut random = 9_u64;
