@@ -106,12 +106,12 @@ pub(super) struct Choice<'m> {
 }
 
 impl<'m> Choice<'m> {
-    /// Tries the places in order; those in the body stay open if the body is `readable`.
-    pub(super) fn new(spots: &'m [Spot], head: &Head<'_>, readable: bool) -> Self {
+    /// Tries the places in order; those in the body stay open if it can be read.
+    pub(super) fn new(spots: &'m [Spot], head: &Head<'_>) -> Self {
         let known = spots.iter().enumerate().find_map(|(i, spot)| Some((i, spot.read(head)?, spot.origin())));
         let end = known.as_ref().map_or(spots.len(), |(i, ..)| *i);
         let before = spots.get(..end).unwrap_or_default();
-        let open = readable && before.iter().any(|spot| spot.key().is_some());
+        let open = before.iter().any(|spot| spot.key().is_some()) && is_json(head.headers);
         Self {
             spots: if open { before } else { &[] },
             otherwise: known.map(|(_, name, origin)| (name, origin)),
@@ -169,7 +169,7 @@ pub(super) fn identity(model: Option<Known>, resident: Option<Known>) -> Option<
 }
 
 /// Whether the body may be looked at as JSON.
-pub(super) fn is_json(headers: &HeaderMap) -> bool {
+fn is_json(headers: &HeaderMap) -> bool {
     let plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
     headers.get_all(CONTENT_ENCODING).iter().all(|value| plain(value.as_bytes()))
         && headers.get(CONTENT_TYPE).is_none_or(|value| {

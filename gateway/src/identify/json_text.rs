@@ -2,6 +2,9 @@
 
 use memchr::memchr2;
 
+/// Bytes that are looked at one by one.
+const NEAR: usize = 16;
+
 /// Who takes a string's text as it comes.
 pub(super) trait Sink {
     /// The next bytes, decoded; never half a character that was written as an escape.
@@ -39,12 +42,17 @@ enum Escape {
 }
 
 impl Text {
+    /// Nothing of it has been read but whole runs.
+    pub(super) const fn is_new(&self) -> bool {
+        matches!(self.escape, Escape::None) && self.high.is_none()
+    }
+
     /// Reads on.
     pub(super) fn read<'b>(&mut self, bytes: &'b [u8], sink: &mut impl Sink) -> TextEnd<'b> {
         let mut rest = bytes;
         loop {
             if let Escape::None = self.escape {
-                let length = memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+                let length = find_mark(rest).unwrap_or(rest.len());
                 let Some((run, after)) = rest.split_at_checked(length) else { return TextEnd::Bad };
                 if run.iter().any(|byte| *byte < b' ') {
                     return TextEnd::Bad;
@@ -129,15 +137,32 @@ fn push_char(code: u32, sink: &mut impl Sink) {
     sink.push(char.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
+/// A string's text and what follows its quote, if all of it is here and nothing in it needs undoing.
+pub(super) fn whole(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (text, rest) = bytes.split_at_checked(find_mark(bytes)?)?;
+    let (quote, rest) = rest.split_first()?;
+    (*quote == b'"' && !text.iter().any(|byte| *byte < b' ')).then_some((text, rest))
+}
+
+/// The next quote or backslash. It is mostly near, where a plain search is faster than setting up a wide one.
+fn find_mark(bytes: &[u8]) -> Option<usize> {
+    let (near, far) = bytes.split_at_checked(NEAR).unwrap_or((bytes, &[]));
+    let near = near.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+    near.or_else(|| memchr2(b'"', b'\\', far).map(|place| NEAR + place))
+}
+
 /// Skips to behind the string's end; none if it is not there yet.
 pub(super) fn skip_text<'b>(bytes: &'b [u8], escaped: &mut bool) -> Option<&'b [u8]> {
     let mut rest = bytes;
+    let mut place = 0;
     loop {
         if *escaped {
             let (_, after) = rest.split_first()?;
             (rest, *escaped) = (after, false);
         }
-        let (byte, after) = rest.get(memchr2(b'"', b'\\', rest)?..)?.split_first()?;
+        // As far as the last one, so far the next one probably is: prose has an escape a line, JSON within JSON one a word.
+        place = if place < NEAR { find_mark(rest)? } else { memchr2(b'"', b'\\', rest)? };
+        let (byte, after) = rest.get(place..)?.split_first()?;
         if *byte == b'"' {
             return Some(after);
         }
