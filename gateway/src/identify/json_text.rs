@@ -1,9 +1,12 @@
-//! Reading one JSON string that comes in pieces: its escapes undone (RFC 8259 §7), or skipped.
+//! The bytes of JSON: reading one string that comes in pieces, its escapes undone (RFC 8259 §7) or skipped; finding the next bracket.
 
 use memchr::memchr2;
 
-/// Bytes that are looked at one by one.
+/// Bytes that are looked at one by one before whole blocks are.
 const NEAR: usize = 16;
+
+/// Bytes that are compared at once.
+const BLOCK: usize = 64;
 
 /// Who takes a string's text as it comes.
 pub(super) trait Sink {
@@ -168,4 +171,26 @@ pub(super) fn skip_text<'b>(bytes: &'b [u8], escaped: &mut bool) -> Option<&'b [
         }
         (rest, *escaped) = (after, true);
     }
+}
+
+/// The next quote or bracket, and what follows it.
+pub(super) fn next_structural(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let place = find_structural(bytes)?;
+    let (byte, after) = bytes.get(place..)?.split_first()?;
+    Some((*byte, after))
+}
+
+fn find_structural(bytes: &[u8]) -> Option<usize> {
+    // `[` and `{`, `]` and `}` differ in one bit.
+    let is_one = |byte: &u8| (*byte | 0x20 == b'{') | (*byte | 0x20 == b'}') | (*byte == b'"');
+    // Mostly it is near.
+    let (near, far) = bytes.split_at_checked(NEAR).unwrap_or((bytes, &[]));
+    if let Some(place) = near.iter().position(is_one) {
+        return Some(place);
+    }
+    // Whole blocks are compared at once: this loop becomes vector instructions.
+    let any = |block: &[u8]| block.iter().fold(0, |any, byte| any | u8::from(is_one(byte))) != 0;
+    let start = far.chunks(BLOCK).position(any)? * BLOCK;
+    let place = far.get(start..)?.iter().position(is_one)?;
+    Some(NEAR + start + place)
 }
