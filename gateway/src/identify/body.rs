@@ -1,22 +1,12 @@
 //! A body that is read ahead for the model's name: which of its keys to look for, when that is enough, and what it comes to.
 //!
-//! Who reads the body and how far is the caller's matter; here it is only looked at, and every byte stays the caller's.
-//!
-//! A body is taken for JSON if it is not compressed (weir never inflates what a client sends) and its Content-Type says JSON, or is
-//! missing, or is what `curl -d` sends when nobody told it better (`application/x-www-form-urlencoded`; servers that read bodies without
-//! regard to their type, such as llama.cpp and Ollama, take those). A body that is no JSON object after all ends the scan with its first byte.
-
-use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use memchr::memmem;
+//! Who reads the body and how far is the caller's matter; here it is only looked at, and every byte stays the caller's. `scanner` says
+//! which bodies can be looked into.
 
 use super::name::ModelName;
-use super::scan_json::JsonScanner;
+use super::scanner::Scanner;
 use super::source::{Head, Spot};
 use super::{Identity, Origin};
-
-/// The longest value that is kept before it is cut down to a name: the bound of `identify.model_name_bytes_max`.
-const VALUE_BYTES_MAX: usize = 1024;
 
 /// How far a scan is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,21 +44,19 @@ pub struct Scanned {
 /// A scan of one request's body.
 #[derive(Debug)]
 pub struct BodyScan<'m> {
-    scanner: JsonScanner<'m>,
+    scanner: Scanner<'m>,
     model: Choice<'m>,
     resident: Choice<'m>,
     name_bytes_max: usize,
 }
 
 impl<'m> BodyScan<'m> {
-    pub(super) fn new(
-        keys: &'m [Box<str>],
+    pub(super) const fn new(
+        scanner: Scanner<'m>,
         model: Choice<'m>,
         resident: Choice<'m>,
         name_bytes_max: usize,
     ) -> Self {
-        let wanted = |key: usize| model.wants(key) || resident.wants(key);
-        let scanner = JsonScanner::new(keys.iter().map(|key| &**key), VALUE_BYTES_MAX).only(wanted);
         Self { scanner, model, resident, name_bytes_max }
     }
 
@@ -83,7 +71,12 @@ impl<'m> BodyScan<'m> {
         }
     }
 
-    /// What it came to. The body need not be at its end.
+    /// The body is at its end. Said before [`BodyScan::finish`]: only so the last field of a form is known to be whole.
+    pub fn end(&mut self) {
+        self.scanner.end();
+    }
+
+    /// What it came to, as far as the body has been looked at.
     #[must_use]
     pub fn finish(self) -> Scanned {
         let mut flags = self.scanner.flags();
@@ -106,12 +99,12 @@ pub(super) struct Choice<'m> {
 }
 
 impl<'m> Choice<'m> {
-    /// Tries the places in order; those in the body stay open if it can be read.
+    /// Tries the places in order; those in the body stay open.
     pub(super) fn new(spots: &'m [Spot], head: &Head<'_>) -> Self {
         let known = spots.iter().enumerate().find_map(|(i, spot)| Some((i, spot.read(head)?, spot.origin())));
         let end = known.as_ref().map_or(spots.len(), |(i, ..)| *i);
         let before = spots.get(..end).unwrap_or_default();
-        let open = before.iter().any(|spot| spot.key().is_some()) && is_json(head.headers);
+        let open = before.iter().any(|spot| spot.key().is_some());
         Self {
             spots: if open { before } else { &[] },
             otherwise: known.map(|(_, name, origin)| (name, origin)),
@@ -131,21 +124,17 @@ impl<'m> Choice<'m> {
         self.spots.iter().filter_map(|spot| Some((spot, spot.key()?)))
     }
 
-    fn wants(&self, key: usize) -> bool {
-        self.keys().any(|(_, wanted)| wanted == key)
+    /// The keys of the body that are looked for, one bit each.
+    pub(super) fn wanted(&self) -> u8 {
+        self.keys().fold(0, |wanted, (_, key)| wanted | 1 << key)
     }
 
     /// Whether the body need not be looked at any further.
-    fn is_met(&self, scanner: &JsonScanner<'_>) -> bool {
+    fn is_met(&self, scanner: &Scanner<'_>) -> bool {
         !self.needs_body() || self.keys().next().is_some_and(|(_, key)| scanner.value(key).is_some())
     }
 
-    fn settle(
-        self,
-        scanner: &JsonScanner<'_>,
-        name_bytes_max: usize,
-        flags: &mut ScanFlags,
-    ) -> Option<Known> {
+    fn settle(self, scanner: &Scanner<'_>, name_bytes_max: usize, flags: &mut ScanFlags) -> Option<Known> {
         let named = self.keys().find_map(|(spot, key)| {
             let value = scanner.value(key)?;
             let name = spot.cut(value, name_bytes_max);
@@ -166,25 +155,4 @@ pub(super) fn identity(model: Option<Known>, resident: Option<Known>) -> Option<
         (None, Some((name, origin))) => Some(Identity { name, resident: None, origin }),
         (None, None) => None,
     }
-}
-
-/// Whether the body may be looked at as JSON.
-fn is_json(headers: &HeaderMap) -> bool {
-    let plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
-    headers.get_all(CONTENT_ENCODING).iter().all(|value| plain(value.as_bytes()))
-        && headers.get(CONTENT_TYPE).is_none_or(|value| {
-            let value = value.as_bytes();
-            is_form(value) || contains_json(value)
-        })
-}
-
-fn is_form(content_type: &[u8]) -> bool {
-    const FORM: &[u8] = b"application/x-www-form-urlencoded";
-    content_type.get(..FORM.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORM))
-}
-
-/// `application/json`, `application/vnd.api+json; charset=utf-8`, `text/json`.
-fn contains_json(content_type: &[u8]) -> bool {
-    memmem::find(content_type, b"json").is_some()
-        || content_type.windows(4).any(|four| four.eq_ignore_ascii_case(b"json"))
 }

@@ -14,8 +14,14 @@ mod query;
 mod name;
 mod source;
 mod rule;
+mod slots;
 mod json_text;
 mod scan_json;
+mod scan_form;
+mod disposition;
+mod boundary;
+mod scan_multipart;
+mod scanner;
 mod body;
 
 use http::{HeaderMap, Method, Uri};
@@ -23,10 +29,13 @@ use weir_config::{Action, Dialect, Identify, Plane, RequestRule, Template, Templ
 
 pub use body::{BodyScan, Progress, ScanFlags, Scanned};
 pub use name::ModelName;
+pub use scan_form::FormScanner;
 pub use scan_json::JsonScanner;
+pub use scan_multipart::MultipartScanner;
 
 use body::Choice;
 use rule::Rule;
+use scanner::Scanner;
 use source::Head;
 use template::{Captures, RuleIndex, Tree};
 
@@ -87,8 +96,8 @@ pub enum Origin {
     Header,
     /// A query parameter.
     Query,
-    /// A top-level key of a JSON body.
-    Json,
+    /// A top-level key of a JSON body, or a field of a form.
+    Body,
 }
 
 /// Why a rule that the configuration's checks let through does not compile.
@@ -186,13 +195,11 @@ impl<'m> Found<'m> {
         let head = self.head(uri, headers, limits);
         let model = Choice::new(&self.rule.model, &head);
         let resident = Choice::new(&self.rule.resident, &head);
-        if model.needs_body() || resident.needs_body() {
-            return Identified::NeedsBody(BodyScan::new(
-                &self.rule.keys,
-                model,
-                resident,
-                head.name_bytes_max,
-            ));
+        let scanner = (model.needs_body() || resident.needs_body())
+            .then(|| Scanner::new(headers, &self.rule.keys, model.wanted() | resident.wanted()))
+            .flatten();
+        if let Some(scanner) = scanner {
+            return Identified::NeedsBody(BodyScan::new(scanner, model, resident, head.name_bytes_max));
         }
         body::identity(model.known(), resident.known()).map_or(Identified::None, Identified::Model)
     }

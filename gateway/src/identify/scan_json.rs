@@ -15,6 +15,7 @@
 use super::body::{Progress, ScanFlags};
 use super::json_text::{Sink, Text, TextEnd, next_structural, skip_text, whole};
 use super::name::ModelName;
+use super::slots::Slots;
 use super::source::KEYS_MAX;
 
 /// How much of what is already there is still looked at when everything has been found, in bytes: far enough to notice a key that is
@@ -27,12 +28,7 @@ const MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 /// A scan of one body.
 #[derive(Debug)]
 pub struct JsonScanner<'k> {
-    keys: [&'k str; KEYS_MAX],
-    /// One bit for every key that is looked for, for every key seen.
-    wanted: u8,
-    seen: u8,
-    values: [Option<ModelName>; KEYS_MAX],
-    value_bytes_max: usize,
+    slots: Slots<'k>,
     at: At,
     /// The key or value that is being read.
     text: Text,
@@ -41,7 +37,6 @@ pub struct JsonScanner<'k> {
     matched: usize,
     /// A value that came in several pieces or with escapes.
     value: Vec<u8>,
-    flags: ScanFlags,
     look_on: usize,
 }
 
@@ -80,34 +75,21 @@ enum At {
 impl<'k> JsonScanner<'k> {
     /// A scan for these keys; more than four are not looked for. A longer value than `value_bytes_max` is none.
     pub fn new(keys: impl IntoIterator<Item = &'k str>, value_bytes_max: usize) -> Self {
-        let mut places = [""; KEYS_MAX];
-        let mut wanted = 0;
-        for (i, (place, key)) in places.iter_mut().zip(keys).enumerate() {
-            *place = key;
-            wanted |= 1 << i;
-        }
         Self {
-            keys: places,
-            wanted,
-            seen: 0,
-            values: [const { None }; KEYS_MAX],
-            value_bytes_max,
+            slots: Slots::new(keys, value_bytes_max),
             at: At::Start(0),
             text: Text::default(),
             match_set: 0,
             matched: 0,
             value: Vec::new(),
-            flags: ScanFlags::default(),
             look_on: LOOK_ON_BYTES,
         }
     }
 
-    /// Looks only for those keys, by number.
+    /// Looks only for those keys, one bit each.
     #[must_use]
-    pub(super) fn only(mut self, wanted: impl Fn(usize) -> bool) -> Self {
-        for key in (0..KEYS_MAX).filter(|key| !wanted(*key)) {
-            self.wanted &= !(1 << key);
-        }
+    pub(super) fn only(mut self, wanted: u8) -> Self {
+        self.slots = self.slots.only(wanted);
         self
     }
 
@@ -123,7 +105,7 @@ impl<'k> JsonScanner<'k> {
         let mut rest = piece;
         let mut complete = false;
         loop {
-            if self.is_complete() && !complete {
+            if self.slots.is_complete() && !complete {
                 complete = true;
                 rest = self.take_look_on(rest);
             }
@@ -140,17 +122,13 @@ impl<'k> JsonScanner<'k> {
     /// The value of a key, by its number: the last one that was seen, if that is a string that may be a name.
     #[must_use]
     pub fn value(&self, key: usize) -> Option<&str> {
-        self.values.get(key)?.as_deref()
+        self.slots.value(key)
     }
 
     /// What has been noticed so far.
     #[must_use]
     pub const fn flags(&self) -> ScanFlags {
-        self.flags
-    }
-
-    const fn is_complete(&self) -> bool {
-        self.seen & self.wanted == self.wanted
+        self.slots.flags
     }
 
     fn take_look_on<'b>(&mut self, rest: &'b [u8]) -> &'b [u8] {
@@ -190,7 +168,7 @@ impl<'k> JsonScanner<'k> {
             (At::Key { .. }, b'"') => {
                 self.at = At::InKey;
                 self.text = Text::default();
-                self.match_set = self.wanted;
+                self.match_set = self.slots.wanted();
                 self.matched = 0;
             }
             (At::Key { first: true } | At::After, b'}') => self.at = At::End,
@@ -203,13 +181,14 @@ impl<'k> JsonScanner<'k> {
     }
 
     fn malformed<'b>(&mut self) -> &'b [u8] {
-        self.flags.malformed = true;
+        self.slots.flags.malformed = true;
         self.at = At::End;
         &[]
     }
 
     fn in_key<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
-        let mut sink = KeySink { keys: &self.keys, set: &mut self.match_set, matched: &mut self.matched };
+        let mut sink =
+            KeySink { keys: &self.slots.keys, set: &mut self.match_set, matched: &mut self.matched };
         match self.text.read(bytes, &mut sink) {
             TextEnd::Ended(rest) => {
                 self.at = At::Colon;
@@ -222,18 +201,14 @@ impl<'k> JsonScanner<'k> {
 
     /// The key that has just ended, if somebody looks for it.
     fn key(&self) -> Option<u8> {
-        let is_it = |(i, key): (usize, &&str)| {
-            (self.match_set >> i & 1 == 1 && key.len() == self.matched).then(|| u8::try_from(i).ok())?
-        };
-        self.keys.iter().enumerate().find_map(is_it)
+        let is_it = |(i, key): (u8, &&str)| self.match_set >> i & 1 == 1 && key.len() == self.matched;
+        (0..).zip(&self.slots.keys).find(|place| is_it(*place)).map(|(i, _)| i)
     }
 
     fn value_begins<'b>(&mut self, byte: u8, bytes: &'b [u8], rest: &'b [u8], key: Option<u8>) -> &'b [u8] {
-        if let Some(key) = key {
-            self.flags.duplicate |= self.seen >> key & 1 == 1;
-            self.flags.not_a_string |= byte != b'"';
-            // Until the value is at its end there is none.
-            self.set(key, None);
+        if let Some(key) = key.filter(|_| byte != b'"') {
+            self.slots.flags.not_a_string = true;
+            self.slots.set(key, None);
         }
         self.at = match (byte, key) {
             (b'"', None) => At::InSkipped { escaped: false },
@@ -245,26 +220,12 @@ impl<'k> JsonScanner<'k> {
             (b'{' | b'[', _) => At::InNested { depth: 1, in_text: false, escaped: false },
             // Numbers and words, also those that only some parsers know (`NaN`).
             (b'-' | b'+' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z', _) => {
-                self.saw(key);
                 self.at = At::InAtom;
                 return bytes;
             }
             _ => return self.malformed(),
         };
-        if !matches!(self.at, At::InValue(_)) {
-            self.saw(key);
-        }
         rest
-    }
-
-    fn saw(&mut self, key: Option<u8>) {
-        self.seen |= key.map_or(0, |key| 1 << key);
-    }
-
-    fn set(&mut self, key: u8, value: Option<ModelName>) {
-        if let Some(place) = self.values.get_mut(usize::from(key)) {
-            *place = value;
-        }
     }
 
     fn in_value<'b>(&mut self, bytes: &'b [u8], key: u8) -> &'b [u8] {
@@ -272,20 +233,21 @@ impl<'k> JsonScanner<'k> {
         if self.value.is_empty()
             && self.text.is_new()
             && let Some((text, rest)) = whole(bytes)
-            && text.len() <= self.value_bytes_max
+            && text.len() <= self.slots.value_bytes_max
         {
             return self.value_ends(text, rest, key);
         }
-        let mut sink = ValueSink { value: &mut self.value, bytes_max: self.value_bytes_max, too_long: false };
+        let mut sink =
+            ValueSink { value: &mut self.value, bytes_max: self.slots.value_bytes_max, too_long: false };
         let end = self.text.read(bytes, &mut sink);
-        self.flags.too_long |= sink.too_long;
+        self.slots.flags.too_long |= sink.too_long;
         match end {
             TextEnd::Open => &[],
             TextEnd::Bad => self.malformed(),
             TextEnd::Ended(rest) => {
                 let value = std::mem::take(&mut self.value);
                 // A value that is too long has been cut, maybe within a character.
-                let value = if value.len() > self.value_bytes_max { &[] } else { value.as_slice() };
+                let value = if value.len() > self.slots.value_bytes_max { &[] } else { value.as_slice() };
                 self.value_ends(value, rest, key)
             }
         }
@@ -293,8 +255,7 @@ impl<'k> JsonScanner<'k> {
 
     fn value_ends<'b>(&mut self, value: &[u8], rest: &'b [u8], key: u8) -> &'b [u8] {
         let Ok(text) = std::str::from_utf8(value) else { return self.malformed() };
-        self.set(key, ModelName::new(text, self.value_bytes_max));
-        self.saw(Some(key));
+        self.slots.set(key, ModelName::new(text, self.slots.value_bytes_max));
         self.at = At::After;
         rest
     }

@@ -26,8 +26,8 @@ enum Place {
     Path(u8),
     Header(HeaderName),
     Query(Box<str>),
-    /// Number of a key of the rule.
-    Json(usize),
+    /// Number of a key of the rule: of a JSON body, or of a form.
+    Key(usize),
 }
 
 /// What of a request can be looked at before its body.
@@ -52,7 +52,7 @@ impl Spot {
             (Some(name), None, None, None) => capture(template, name)?,
             (None, Some(name), None, None) => Place::Header(header_name(name)?),
             (None, None, Some(name), None) => Place::Query(name.as_str().into()),
-            (None, None, None, Some(name)) => Place::Json(key(name, keys)?),
+            (None, None, None, Some(name)) => Place::Key(key(name, keys)?),
             _ => return Err(RuleError::Source),
         };
         let text = |text: &Option<String>| text.as_deref().unwrap_or_default().into();
@@ -73,7 +73,7 @@ impl Spot {
     /// The key of the body that it names, if it does.
     pub(super) const fn key(&self) -> Option<usize> {
         match self.place {
-            Place::Json(key) => Some(key),
+            Place::Key(key) => Some(key),
             _ => None,
         }
     }
@@ -84,7 +84,7 @@ impl Spot {
             Place::Path(_) => Origin::Path,
             Place::Header(_) => Origin::Header,
             Place::Query(_) => Origin::Query,
-            Place::Json(_) => Origin::Json,
+            Place::Key(_) => Origin::Body,
         }
     }
 
@@ -104,7 +104,7 @@ impl Spot {
                 let value = std::str::from_utf8(head.headers.get(name)?.as_bytes()).ok()?;
                 self.cut(value, head.name_bytes_max)
             }
-            Place::Json(_) => None,
+            Place::Key(_) => None,
         }
     }
 
