@@ -21,6 +21,7 @@ mod scan_form;
 mod disposition;
 mod boundary;
 mod scan_multipart;
+mod scan_protobuf;
 mod scanner;
 mod body;
 
@@ -32,6 +33,7 @@ pub use name::ModelName;
 pub use scan_form::FormScanner;
 pub use scan_json::JsonScanner;
 pub use scan_multipart::MultipartScanner;
+pub use scan_protobuf::ProtobufScanner;
 
 use body::Choice;
 use rule::Rule;

@@ -23,10 +23,6 @@ const VALUE_BYTES_MAX: usize = 1024;
 
 /// A scan of one body, of the kind that its type asks for.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lives on the stack while the body is read; a box is an allocation a request"
-)]
 pub(super) enum Scanner<'k> {
     Json(JsonScanner<'k>),
     Form(FormScanner<'k>),
