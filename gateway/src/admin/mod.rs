@@ -1,0 +1,70 @@
+//! The admin side: scrape, health and the JSON API, on an address of its own, 127.0.0.1 by default. Read-only.
+//!
+//! Entry: [`serve`]. It runs on the control plane's thread; what takes long (a scrape of thousands of models) is built on a thread
+//! of its own.
+
+mod scrape;
+mod models;
+mod health;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::app::State;
+
+/// A scraper that takes longer than this is cut off.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Serves the admin side until the control plane's runtime ends.
+pub async fn serve(socket: TcpListener, state: Arc<State>) {
+    let listener = match tokio::net::TcpListener::from_std(socket) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "admin side could not start");
+            return;
+        }
+    };
+    if let Err(error) = axum::serve(listener, router(state)).await {
+        tracing::error!(%error, "admin side ended");
+    }
+}
+
+/// Every path of the admin side.
+pub fn router(state: Arc<State>) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/metrics", get(scrape::metrics))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/api/v1/models", get(models::list))
+        .route("/api/v1/models/{backend}/{*model}", get(models::one))
+        .fallback(unknown)
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .with_state(state)
+}
+
+const INDEX: &str = "weir\n
+  /metrics          Prometheus text 0.0.4
+  /api/v1/models    every model: rate, errors, p50/p95/p99 hot and cold (JSON)
+  /healthz          are all workers alive?
+  /readyz           is new traffic welcome?
+";
+
+async fn index() -> &'static str {
+    INDEX
+}
+
+async fn unknown() -> impl IntoResponse {
+    (StatusCode::NOT_FOUND, format!("no such page\n\n{INDEX}"))
+}

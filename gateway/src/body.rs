@@ -1,0 +1,404 @@
+//! Bodies, both ways, streamed with back-pressure: a frame is taken from one side when the other side has room for it.
+//!
+//! Up: [`RelayUp`] gives back what the peek held, then pulls from the client. It keeps cheap handles to what it gave away until an
+//! answer begins, within the peek's bound, so that a request on a connection that had died idle can be sent once more.
+//! Down: [`RelayDown`] counts, watches for silence, and settles the exchange at its end, on error, or when dropped.
+
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+use weir_telemetry::Outcome;
+
+use crate::exchange::Exchange;
+use crate::upstream::Lease;
+
+/// Why a body ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The other side's transfer failed.
+    #[error("the transfer broke off")]
+    Transfer(#[from] hyper::Error),
+    /// Nothing came for too long.
+    #[error("nothing for {0:?}")]
+    Stalled(Duration),
+    /// The whole request took too long.
+    #[error("not finished within {0:?}")]
+    Overdue(Duration),
+}
+
+/// A request body as it comes in: from a socket, or whole (tests and calls of our own).
+#[derive(Debug)]
+pub enum Inbound {
+    /// From a client's connection.
+    Socket(Incoming),
+    /// All of it at once.
+    Whole(Option<Bytes>),
+}
+
+impl Inbound {
+    /// No body.
+    pub fn empty() -> Self {
+        Self::Whole(None)
+    }
+}
+
+impl Body for Inbound {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut *self {
+            Self::Socket(body) => Pin::new(body).poll_frame(cx),
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Socket(body) => body.is_end_stream(),
+            Self::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Socket(body) => body.size_hint(),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+        }
+    }
+}
+
+/// How far a request body has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UploadState {
+    /// Frames are still to come from the client.
+    Open,
+    /// All of it has been taken.
+    Done,
+    /// The client's side broke.
+    Failed,
+}
+
+/// One request body on its way up, shared by the attempt that sends it and the exchange that watches it.
+#[derive(Debug)]
+pub struct Upload {
+    body: RefCell<Inbound>,
+    kept: RefCell<Kept>,
+    bytes: Cell<u64>,
+    state: Cell<UploadState>,
+    progress: Cell<Instant>,
+    waiting: Cell<bool>,
+}
+
+/// Frames kept for the (re)play.
+#[derive(Debug, Default)]
+struct Kept {
+    frames: Vec<Bytes>,
+    trailers: Option<HeaderMap>,
+    bytes: usize,
+    bytes_max: usize,
+    /// A frame was let go, so the body cannot be sent again.
+    lost: bool,
+}
+
+impl Upload {
+    /// A body not yet touched. Up to `keep_bytes_max` of it can be held and replayed.
+    pub fn new(body: Inbound, keep_bytes_max: usize, now: Instant) -> Rc<Self> {
+        let state = if body.is_end_stream() { UploadState::Done } else { UploadState::Open };
+        Rc::new(Self {
+            body: RefCell::new(body),
+            kept: RefCell::new(Kept { bytes_max: keep_bytes_max, ..Kept::default() }),
+            bytes: Cell::new(0),
+            state: Cell::new(state),
+            progress: Cell::new(now),
+            waiting: Cell::new(false),
+        })
+    }
+
+    /// Body bytes taken from the client.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.get()
+    }
+
+    /// How far it is.
+    pub fn state(&self) -> UploadState {
+        self.state.get()
+    }
+
+    /// When bytes last came.
+    pub fn progress(&self) -> Instant {
+        self.progress.get()
+    }
+
+    /// True while it is the client that is waited for, and not a backend that takes no more.
+    pub fn awaits_client(&self) -> bool {
+        self.state.get() == UploadState::Open && self.waiting.get()
+    }
+
+    /// Pulls the next frame from the client and keeps it; true when a data frame came, false at the end.
+    pub fn poll_hold(&self, cx: &mut Context<'_>) -> Poll<Result<bool, hyper::Error>> {
+        Poll::Ready(match ready!(self.poll_pull(cx)) {
+            None => Ok(false),
+            Some(Err(error)) => Err(error),
+            Some(Ok(frame)) => {
+                let is_data = frame.is_data();
+                self.keep(&frame);
+                Ok(is_data)
+            }
+        })
+    }
+
+    /// The data frame held last.
+    pub fn last_held(&self) -> Option<Bytes> {
+        self.kept.borrow().frames.last().cloned()
+    }
+
+    /// Bytes held.
+    pub fn held(&self) -> usize {
+        self.kept.borrow().bytes
+    }
+
+    /// Whether all that was taken from the client is still at hand.
+    pub fn is_replayable(&self) -> bool {
+        !self.kept.borrow().lost && self.state.get() != UploadState::Failed
+    }
+
+    /// An answer has begun, or no retry is wanted: what is given away from now on is not kept.
+    pub fn stop_keeping(&self) {
+        self.kept.borrow_mut().bytes_max = 0;
+    }
+
+    fn poll_pull(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut *self.body.borrow_mut()).poll_frame(cx);
+        self.waiting.set(polled.is_pending());
+        let polled = ready!(polled);
+        match &polled {
+            None => self.state.set(UploadState::Done),
+            Some(Err(_)) => self.state.set(UploadState::Failed),
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    self.bytes.set(self.bytes.get() + data.len() as u64);
+                }
+                if self.body.borrow().is_end_stream() {
+                    self.state.set(UploadState::Done);
+                }
+            }
+        }
+        Poll::Ready(polled)
+    }
+
+    fn keep(&self, frame: &Frame<Bytes>) {
+        let mut kept = self.kept.borrow_mut();
+        if let Some(data) = frame.data_ref() {
+            kept.bytes += data.len();
+            kept.frames.push(data.clone());
+        } else if let Some(trailers) = frame.trailers_ref() {
+            kept.trailers = Some(trailers.clone());
+        }
+    }
+
+    /// Keeps a frame that is being given away, if the bound allows.
+    fn keep_or_lose(&self, frame: &Frame<Bytes>) {
+        let mut kept = self.kept.borrow_mut();
+        let size = frame.data_ref().map_or(0, Bytes::len);
+        if kept.lost || kept.bytes + size > kept.bytes_max {
+            kept.lost = true;
+            kept.frames.clear();
+            return;
+        }
+        drop(kept);
+        self.keep(frame);
+    }
+}
+
+/// The request body of one attempt.
+#[derive(Debug)]
+pub struct RelayUp {
+    upload: Rc<Upload>,
+    next: usize,
+    clock: Rc<crate::front::CoarseClock>,
+}
+
+impl RelayUp {
+    /// The body from its start: what is kept first.
+    pub fn new(upload: Rc<Upload>, clock: Rc<crate::front::CoarseClock>) -> Self {
+        Self { upload, next: 0, clock }
+    }
+
+    fn next_kept(&mut self) -> Option<Bytes> {
+        let kept = self.upload.kept.borrow();
+        let frame = kept.frames.get(self.next).cloned();
+        self.next += usize::from(frame.is_some());
+        frame
+    }
+
+    fn is_drained(&self) -> bool {
+        let kept = self.upload.kept.borrow();
+        self.next >= kept.frames.len() && kept.trailers.is_none()
+    }
+}
+
+impl Body for RelayUp {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if let Some(frame) = self.next_kept() {
+            return Poll::Ready(Some(Ok(Frame::data(frame))));
+        }
+        if self.upload.state() == UploadState::Done {
+            return Poll::Ready(self.upload.kept.borrow_mut().trailers.take().map(|t| Ok(Frame::trailers(t))));
+        }
+        let polled = ready!(self.upload.poll_pull(cx));
+        if let Some(Ok(frame)) = &polled {
+            self.upload.progress.set(self.clock.now());
+            self.upload.keep_or_lose(frame);
+            self.next = self.upload.kept.borrow().frames.len();
+        }
+        Poll::Ready(polled)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.upload.state() == UploadState::Done && self.is_drained()
+    }
+}
+
+/// A response body: a backend's, or a small one of our own.
+#[derive(Debug)]
+pub enum Outbound {
+    /// Ours.
+    Own(Option<Bytes>),
+    /// A backend's.
+    Relay(Box<RelayDown>),
+}
+
+/// A backend's answer on its way down.
+#[derive(Debug)]
+pub struct RelayDown {
+    inner: Incoming,
+    exchange: Exchange,
+    lease: Option<Lease>,
+    limits: DownLimits,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// How long an answer may take once it has begun.
+#[derive(Debug, Clone, Copy)]
+pub struct DownLimits {
+    /// Silence between two pieces (`timeouts.between_bytes`).
+    pub between_bytes: Duration,
+    /// The whole request (`timeouts.request`).
+    pub request: Duration,
+    /// When that ends.
+    pub deadline: Instant,
+}
+
+impl RelayDown {
+    /// Takes over an answer whose head has been forwarded. An answer without a body is settled here.
+    pub fn new(inner: Incoming, exchange: Exchange, lease: Lease, limits: DownLimits) -> Self {
+        let mut relay = Self { inner, exchange, lease: Some(lease), limits, timer: None };
+        if relay.inner.is_end_stream() {
+            relay.finish();
+        }
+        relay
+    }
+
+    /// The answer is complete: the exchange is settled and the connection is kept if the request was complete too.
+    fn finish(&mut self) {
+        self.exchange.settle_answered();
+        if let Some(lease) = self.lease.take()
+            && self.exchange.upload_state() == UploadState::Done
+        {
+            lease.give_back();
+        }
+    }
+
+    fn fail(&mut self, outcome: Outcome, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.lease = None;
+        self.exchange.settle(outcome);
+        Poll::Ready(Some(Err(error)))
+    }
+
+    /// Nothing to read now: silence is limited from here.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let limits = self.limits;
+        let timer = self.timer.get_or_insert_with(|| {
+            let until = (Instant::now() + limits.between_bytes).min(limits.deadline);
+            Box::pin(tokio::time::sleep_until(until))
+        });
+        ready!(timer.as_mut().poll(cx));
+        if Instant::now() >= limits.deadline {
+            return self.fail(Outcome::Timeout, BodyError::Overdue(limits.request));
+        }
+        self.fail(Outcome::Timeout, BodyError::Stalled(limits.between_bytes))
+    }
+}
+
+impl Body for RelayDown {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        match Pin::new(&mut this.inner).poll_frame(cx) {
+            Poll::Pending => this.poll_silence(cx),
+            Poll::Ready(None) => {
+                this.finish();
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(error))) => this.fail(Outcome::ServerError, error.into()),
+            Poll::Ready(Some(Ok(frame))) => {
+                this.timer = None;
+                if let Some(data) = frame.data_ref() {
+                    this.exchange.relayed(data.len());
+                }
+                if this.inner.is_end_stream() {
+                    this.finish();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl Body for Outbound {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut *self {
+            Self::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Relay(relay) => Pin::new(&mut **relay).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Own(bytes) => bytes.is_none(),
+            Self::Relay(relay) => relay.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Relay(relay) => relay.size_hint(),
+        }
+    }
+}

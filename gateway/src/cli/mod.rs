@@ -1,0 +1,175 @@
+//! The command line: what may be said, and which room it goes to.
+//!
+//! Data goes to stdout, messages to stderr. Exit codes: 0 well, 1 failed while running, 2 wrong usage, 78 wrong configuration.
+
+mod serve;
+mod config;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use weir_config::BackendFlag;
+
+use crate::demo;
+
+/// The configuration is wrong (`EX_CONFIG` of sysexits.h).
+const EXIT_CONFIG: u8 = 78;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "weir",
+    version,
+    about = "A gateway in front of multi-model inference servers that measures every model inline",
+    after_help = "Examples:\n  weir demo\n  weir serve --backend torchserve=http://127.0.0.1:8080\n  weir serve -c weir.yaml\n  weir check -c weir.yaml"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    #[command(
+        after_help = "Examples:\n  weir serve --backend triton=http://127.0.0.1:8000\n  weir serve --backend torchserve=http://127.0.0.1:8080,management=http://127.0.0.1:8081\n  weir serve -c weir.yaml --workers 4\n\nWith --backend and no file, requests go to 127.0.0.1:9900 and metrics are at http://127.0.0.1:9901/metrics."
+    )]
+    Serve(ServeArgs),
+    /// Check a configuration file and print every problem in it
+    #[command(after_help = "Examples:\n  weir check -c weir.yaml\n  weir check -c weir.yaml --json")]
+    Check(CheckArgs),
+    /// Print what a configuration means
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Watch weir measure a simulated multi-model server: no set-up, no files
+    #[command(
+        after_help = "Examples:\n  weir demo\n  weir demo --for 30s --models 200\n  weir demo --listen 127.0.0.1:0 --admin 127.0.0.1:0"
+    )]
+    Demo(DemoArgs),
+    /// List every metric that weir can expose
+    #[command(subcommand)]
+    Metrics(MetricsCommand),
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Args)]
+struct Source {
+    /// Configuration file (YAML)
+    #[arg(short, long, value_name = "FILE", env = "WEIR_CONFIG", conflicts_with = "backend")]
+    config: Option<PathBuf>,
+    /// A backend, with no file: DIALECT=URL[,management=URL][,name=NAME]; may be given several times
+    #[arg(short, long, value_name = "DIALECT=URL")]
+    backend: Vec<BackendFlag>,
+    /// Where clients connect; replaces the address of the first listener [default: 127.0.0.1:9900]
+    #[arg(short, long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Where metrics, health and the API are served [default: 127.0.0.1:9901]
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+    /// Data-plane threads [default: one a core]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    source: Source,
+    /// Least severe message to log: error, warn, info, debug, trace
+    #[arg(long, value_name = "LEVEL", env = "WEIR_LOG")]
+    log: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// Configuration file (YAML)
+    #[arg(short, long, value_name = "FILE", env = "WEIR_CONFIG", default_value = "weir.yaml")]
+    config: PathBuf,
+    /// Print the problems as JSON on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print the JSON Schema of the configuration file
+    Schema,
+    /// Print the effective configuration: defaults filled in, secrets redacted
+    #[command(after_help = "Examples:\n  weir config show -c weir.yaml\n  weir config show --backend openai=http://127.0.0.1:8000")]
+    Show(Source),
+    /// Print an annotated file with every key, its unit and its default
+    Reference,
+    /// Print a built-in dialect, or list them: how a kind of server names models and betrays cold starts
+    Dialect {
+        /// The dialect, for example `triton`; none lists them all
+        name: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum MetricsCommand {
+    /// Name, type, unit, labels and meaning of each
+    List {
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// Stop after this time, for example 30s or 2m [default: until interrupted]
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
+    time: Option<Duration>,
+    /// Where the demo's traffic enters weir
+    #[arg(short, long, value_name = "ADDRESS", default_value = "127.0.0.1:9900")]
+    listen: SocketAddr,
+    /// Where metrics, health and the API are served
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9901")]
+    admin: SocketAddr,
+    /// Models behind the simulated server
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    models: u32,
+    /// Requests a second
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    rate: u32,
+    /// Seed of the traffic: the same seed asks for the same models in the same order
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+fn parse_time(text: &str) -> Result<Duration, String> {
+    weir_config::parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// Parses the command line and runs it.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "weir: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(args) => serve::serve(args),
+        Command::Check(args) => config::check(&args),
+        Command::Config(command) => config::print(command),
+        Command::Metrics(MetricsCommand::List { json }) => config::metrics(json),
+        Command::Demo(args) => demo::run(demo::Options {
+            time: args.time,
+            listen: args.listen,
+            admin: args.admin,
+            models: args.models,
+            rate: args.rate,
+            seed: args.seed,
+        }),
+    }
+}

@@ -1,0 +1,162 @@
+//! One client connection as the worker sees it: the socket, and what the connection is doing right now.
+//!
+//! The guard carries no timer of its own. It writes down *when* a phase began, with the worker's coarse clock; the worker's
+//! sweep (`front/sweep.rs`) walks its connections twice a second and ends those that overstay. So a request costs no timer, and
+//! ten thousand idle connections cost ten thousand small structs.
+
+use std::cell::Cell;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use http::HeaderValue;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use weir_config::ListenLimits;
+
+use super::clock::CoarseClock;
+
+/// What a client connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing asked: before the first byte, or between two requests.
+    Idle,
+    /// A request head has begun to arrive and is not whole.
+    Head,
+    /// At least one request is being served.
+    Busy,
+}
+
+/// Facts about one client connection, shared by its socket, its requests and the sweep. All on one thread.
+#[derive(Debug)]
+pub struct Conn {
+    /// The caller's address.
+    pub peer: SocketAddr,
+    /// The caller's address as a header value, made once a connection.
+    pub peer_value: HeaderValue,
+    phase: Cell<Phase>,
+    since: Cell<Instant>,
+    in_flight: Cell<u32>,
+    write_blocked: Cell<Option<Instant>>,
+    clock: Rc<CoarseClock>,
+}
+
+impl Conn {
+    /// A connection that has said nothing yet.
+    pub fn new(peer: SocketAddr, clock: Rc<CoarseClock>) -> Rc<Self> {
+        let text = peer.ip().to_canonical().to_string();
+        Rc::new(Self {
+            peer,
+            peer_value: HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("unknown")),
+            phase: Cell::new(Phase::Idle),
+            since: Cell::new(clock.now()),
+            in_flight: Cell::new(0),
+            write_blocked: Cell::new(None),
+            clock,
+        })
+    }
+
+    /// A request's head is whole and it is being served.
+    pub fn request_began(&self) {
+        self.in_flight.set(self.in_flight.get() + 1);
+        self.phase.set(Phase::Busy);
+    }
+
+    /// A request has been settled.
+    pub fn request_ended(&self) {
+        let left = self.in_flight.get().saturating_sub(1);
+        self.in_flight.set(left);
+        if left == 0 {
+            self.phase.set(Phase::Idle);
+            self.since.set(self.clock.now());
+        }
+    }
+
+    /// Why the sweep should end this connection now, if it should.
+    pub fn overstayed(&self, now: Instant, limits: &ListenLimits) -> Option<&'static str> {
+        if let Some(since) = self.write_blocked.get()
+            && now.duration_since(since) > limits.body_idle_timeout
+        {
+            return Some("write_idle");
+        }
+        let spent = now.duration_since(self.since.get());
+        match self.phase.get() {
+            Phase::Idle if spent > limits.idle_timeout => Some("idle"),
+            Phase::Head if spent > limits.header_read_timeout => Some("header_timeout"),
+            _ => None,
+        }
+    }
+
+    fn bytes_arrived(&self) {
+        if self.phase.get() == Phase::Idle {
+            self.phase.set(Phase::Head);
+            self.since.set(self.clock.now());
+        }
+    }
+
+    fn wrote(&self, blocked: bool) {
+        match (blocked, self.write_blocked.get()) {
+            (true, None) => self.write_blocked.set(Some(self.clock.now())),
+            (false, Some(_)) => self.write_blocked.set(None),
+            _ => {}
+        }
+    }
+}
+
+/// A client's socket that keeps its [`Conn`] informed.
+#[derive(Debug)]
+pub struct Guard {
+    io: TcpStream,
+    conn: Rc<Conn>,
+}
+
+impl Guard {
+    /// Wraps an accepted socket.
+    pub fn new(io: TcpStream, conn: Rc<Conn>) -> Self {
+        Self { io, conn }
+    }
+}
+
+impl AsyncRead for Guard {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.conn.bytes_arrived();
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Guard {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.conn.wrote(polled.is_pending());
+        polled
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.conn.wrote(polled.is_pending());
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,36 @@
+//! Listening sockets: one for every worker on the same address, so that the kernel spreads connections (SO_REUSEPORT).
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Connections that the kernel holds for us before `accept`.
+const BACKLOG: i32 = 4096;
+
+/// Opens `count` sockets on one address. With port 0 the first one chooses the port and the rest share it.
+///
+/// # Errors
+/// What `bind` or `listen` said, with the address it said it of.
+pub fn reuseport(address: SocketAddr, count: usize) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
+    let first = open(address)?;
+    let bound = first.local_addr()?;
+    let mut all = vec![first];
+    while all.len() < count {
+        all.push(open(bound)?);
+    }
+    Ok((bound, all))
+}
+
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let bind = || -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_reuse_port(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    };
+    bind().map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
+}

@@ -1,0 +1,194 @@
+//! Accepts connections and serves each in a task of its own until the client, a limit or the drain ends it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics::{counter, gauge};
+use tokio::net::{TcpListener, TcpStream};
+use weir_config::ListenLimits;
+use weir_telemetry::names;
+
+use super::detect::{self, Protocol};
+use super::guard::{Conn, Guard};
+use crate::body::{Inbound, Outbound};
+use crate::proxy;
+use crate::worker::Worker;
+
+/// After `accept` fails for want of descriptors or memory: give the others time to end.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// One listener as a worker serves it.
+#[derive(Debug)]
+pub struct Door {
+    /// The listener's name, a metric label.
+    pub name: String,
+    /// Its limits.
+    pub limits: Rc<ListenLimits>,
+}
+
+/// Accepts until the drain begins, then takes what the kernel has already queued and closes the socket.
+pub async fn accept_loop(worker: Rc<Worker>, listener: TcpListener, door: Rc<Door>) {
+    let mut drain = worker.drain();
+    loop {
+        tokio::select! {
+            biased;
+            _ = drain.wait_for(|draining| *draining) => break,
+            accepted = listener.accept() => admit(&worker, &door, accepted).await,
+        }
+    }
+    // Connections whose handshake is done belong to this socket and would be reset with it.
+    while let Ok(accepted) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
+        admit(&worker, &door, accepted).await;
+    }
+    worker.doors.set(worker.doors.get().saturating_sub(1));
+}
+
+async fn admit(worker: &Rc<Worker>, door: &Rc<Door>, accepted: io::Result<(TcpStream, SocketAddr)>) {
+    match accepted {
+        Ok((stream, peer)) if worker.watch.len() < door.limits.connections_max as usize => {
+            begin(worker, door, stream, peer);
+        }
+        Ok((stream, _)) => {
+            counter!(names::HTTP_REFUSED, "reason" => "connections_max").increment(1);
+            drop(stream);
+        }
+        Err(error) => {
+            // Out of descriptors, or the client went away in the queue: neither ends the listener.
+            counter!(names::HTTP_REFUSED, "reason" => "accept").increment(1);
+            tracing::warn!(%error, listener = door.name, "accept failed");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+    }
+}
+
+fn begin(worker: &Rc<Worker>, door: &Rc<Door>, stream: TcpStream, peer: SocketAddr) {
+    let conn = Conn::new(peer, Rc::clone(&worker.clock));
+    let task = tokio::task::spawn_local(connection(Rc::clone(worker), Rc::clone(door), stream, Rc::clone(&conn)));
+    let number = worker.watch.add(conn, Rc::clone(&door.limits), task.abort_handle());
+    let worker = Rc::clone(worker);
+    gauge!(names::HTTP_CONNECTIONS_ACTIVE).increment(1.0);
+    tokio::task::spawn_local(async move {
+        if let Err(error) = task.await
+            && error.is_panic()
+        {
+            counter!(names::PANICS).increment(1);
+            tracing::error!("a connection's task panicked; its requests were lost, the others are not touched");
+        }
+        worker.watch.remove(number);
+        gauge!(names::HTTP_CONNECTIONS_ACTIVE).decrement(1.0);
+    });
+}
+
+async fn connection(worker: Rc<Worker>, door: Rc<Door>, stream: TcpStream, conn: Rc<Conn>) {
+    let _ = stream.set_nodelay(true);
+    let protocol = match detect::protocol(&stream).await {
+        Ok(Some(protocol)) => protocol,
+        Ok(None) | Err(_) => return,
+    };
+    counter!(names::HTTP_CONNECTIONS, "listener" => door.name.clone(), "protocol" => protocol.as_str()).increment(1);
+    let served = match protocol {
+        Protocol::Http1 => http1(&worker, &door, stream, &conn).await,
+        Protocol::Http2 => http2(&worker, &door, stream, &conn).await,
+    };
+    if let Err(error) = served {
+        note(&error);
+    }
+}
+
+/// A connection's end that was not the client's plain goodbye.
+fn note(error: &hyper::Error) {
+    let reason = if error.is_parse_too_large() {
+        "header_too_large"
+    } else if error.is_parse() {
+        "malformed"
+    } else {
+        tracing::debug!(%error, "client connection ended");
+        return;
+    };
+    counter!(names::HTTP_REFUSED, "reason" => reason).increment(1);
+    tracing::debug!(%error, reason, "client connection refused");
+}
+
+async fn http1(
+    worker: &Rc<Worker>,
+    door: &Door,
+    stream: TcpStream,
+    conn: &Rc<Conn>,
+) -> Result<(), hyper::Error> {
+    let service = service_fn(|request| handle(Rc::clone(worker), Rc::clone(conn), request));
+    let io = TokioIo::new(Guard::new(stream, Rc::clone(conn)));
+    let mut builder = http1::Builder::new();
+    builder
+        // The guard and the sweep time heads: hyper's own timer would cost every request a timer.
+        .header_read_timeout(None)
+        .max_header_size(door.limits.header_bytes_max.as_usize())
+        .auto_date_header(true);
+    if door.limits.header_count_max != DEFAULT_HEADERS {
+        builder.max_headers(door.limits.header_count_max.into());
+    }
+    let mut serving = pin!(builder.serve_connection(io, service));
+    let mut drain = worker.drain();
+    tokio::select! {
+        biased;
+        served = serving.as_mut() => return served,
+        _ = drain.wait_for(|draining| *draining) => serving.as_mut().graceful_shutdown(),
+    }
+    serving.await
+}
+
+/// hyper's own limit, kept on its stack; any other number costs an allocation a request.
+const DEFAULT_HEADERS: u16 = 100;
+
+async fn http2(
+    worker: &Rc<Worker>,
+    door: &Door,
+    stream: TcpStream,
+    conn: &Rc<Conn>,
+) -> Result<(), hyper::Error> {
+    let service = service_fn(|request| handle(Rc::clone(worker), Rc::clone(conn), request));
+    let io = TokioIo::new(Guard::new(stream, Rc::clone(conn)));
+    let mut builder = http2::Builder::new(LocalExecutor);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(door.limits.h2_concurrent_streams_max)
+        .max_header_list_size(u32::try_from(door.limits.header_bytes_max.as_usize()).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(Some(20))
+        .max_local_error_reset_streams(Some(128));
+    let mut serving = pin!(builder.serve_connection(io, service));
+    let mut drain = worker.drain();
+    tokio::select! {
+        biased;
+        served = serving.as_mut() => return served,
+        _ = drain.wait_for(|draining| *draining) => serving.as_mut().graceful_shutdown(),
+    }
+    serving.await
+}
+
+async fn handle(
+    worker: Rc<Worker>,
+    conn: Rc<Conn>,
+    request: Request<Incoming>,
+) -> Result<Response<Outbound>, std::convert::Infallible> {
+    Ok(proxy::serve(&worker, &conn, request.map(Inbound::Socket)).await)
+}
+
+/// Runs HTTP/2's stream tasks on the worker's own thread; they end with their connection.
+#[derive(Debug, Clone, Copy)]
+struct LocalExecutor;
+
+impl<F> hyper::rt::Executor<F> for LocalExecutor
+where
+    F: Future<Output = ()> + 'static,
+{
+    fn execute(&self, task: F) {
+        tokio::task::spawn_local(task);
+    }
+}

@@ -1,0 +1,197 @@
+//! A configuration made ready for the data path: dialects compiled, endpoints numbered, routes in order.
+//!
+//! Immutable. A reload builds a whole new one and swaps it; a request keeps the one it began with.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use http::header::{HOST, HeaderName, HeaderValue};
+use http::request::Parts;
+use weir_config::{Config, Endpoint, Forward, Identify, Pool, Timeouts};
+use weir_telemetry::{BackendId, Store};
+
+use crate::classify::StartRules;
+use crate::identify::{Found, Matcher};
+
+/// The swapped configuration, and a number that tells workers cheaply whether it changed.
+#[derive(Debug)]
+pub struct Shared {
+    live: ArcSwap<Live>,
+    generation: AtomicU64,
+}
+
+/// A compiled configuration.
+#[derive(Debug)]
+pub struct Live {
+    /// Counts configurations since the start.
+    pub generation: u64,
+    /// What it was compiled from.
+    pub config: Config,
+    /// Every backend, in the file's order.
+    pub backends: Vec<Backend>,
+    /// Every endpoint of every backend; [`Backend::endpoints`] are indices into it.
+    pub endpoints: Vec<(Endpoint, Pool)>,
+    routes: Vec<Route>,
+}
+
+/// One backend made ready.
+#[derive(Debug)]
+pub struct Backend {
+    /// Its name, the label `backend`.
+    pub name: String,
+    /// Its number in the telemetry store.
+    pub id: BackendId,
+    /// How it names models.
+    pub matcher: Matcher,
+    /// How it betrays cold starts.
+    pub starts: StartRules,
+    /// Whether load and unload calls are followed.
+    pub lifecycle: bool,
+    /// Where inference goes: indices into [`Live::endpoints`].
+    pub endpoints: Vec<usize>,
+    /// Where management calls go, when that is another address.
+    pub management: Option<usize>,
+    /// Its limits.
+    pub timeouts: Timeouts,
+}
+
+#[derive(Debug)]
+struct Route {
+    host: Option<String>,
+    path_prefix: Option<String>,
+    header: Option<(HeaderName, HeaderValue)>,
+    backend: usize,
+}
+
+/// Where a request goes, and the rule that knew it.
+#[derive(Debug)]
+pub struct Routed<'l> {
+    /// The backend.
+    pub backend: &'l Backend,
+    /// The dialect's rule, if one matched.
+    pub found: Option<Found<'l>>,
+}
+
+/// A configuration that was valid but cannot be compiled: a bug in the checks, said plainly.
+#[derive(Debug, thiserror::Error)]
+#[error("backend {backend:?}: {message}")]
+pub struct CompileError {
+    backend: String,
+    message: String,
+}
+
+impl Shared {
+    /// Starts with a first configuration.
+    pub fn new(live: Live) -> Arc<Self> {
+        Arc::new(Self { generation: AtomicU64::new(live.generation), live: ArcSwap::from_pointee(live) })
+    }
+
+    /// The configuration now.
+    pub fn load(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    /// Its number.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Puts a new one in its place.
+    pub fn swap(&self, live: Live) {
+        let generation = live.generation;
+        self.live.store(Arc::new(live));
+        self.generation.store(generation, Ordering::Release);
+    }
+}
+
+impl Live {
+    /// Compiles a valid configuration and registers its backends and configured models with the store.
+    ///
+    /// # Errors
+    /// A rule that the checks let through and that does not compile.
+    pub fn compile(config: Config, generation: u64, store: &Store) -> Result<Self, CompileError> {
+        let mut endpoints = Vec::new();
+        let mut backends = Vec::new();
+        for backend in &config.backends {
+            backends.push(compile_backend(&config, backend, &mut endpoints, store)?);
+        }
+        let position = |name: &str| config.backends.iter().position(|backend| backend.name == name);
+        let routes = config.routes.iter().filter_map(|route| {
+            Some(Route {
+                host: route.host.clone(),
+                path_prefix: route.path_prefix.clone(),
+                header: route.header.as_ref().and_then(|header| {
+                    let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
+                    Some((name, HeaderValue::from_str(&header.equals).ok()?))
+                }),
+                backend: position(&route.backend)?,
+            })
+        });
+        let routes = routes.collect();
+        Ok(Self { generation, backends, endpoints, routes, config })
+    }
+
+    /// What is forwarded and added to heads.
+    pub fn forward(&self) -> &Forward {
+        &self.config.forward
+    }
+
+    /// The limits of identification.
+    pub fn identify(&self) -> &Identify {
+        &self.config.identify
+    }
+
+    /// Chooses the backend: the first route that matches; without routes the first backend whose dialect knows the request;
+    /// else the first backend.
+    pub fn route(&self, head: &Parts) -> Option<Routed<'_>> {
+        let find = |backend: &'_ Backend| backend.matcher.find(&head.method, &head.uri, &head.headers).is_some();
+        let chosen = match (self.routes.iter().find(|route| route.matches(head)), self.backends.as_slice()) {
+            (Some(route), _) => self.backends.get(route.backend)?,
+            (None, [only]) => only,
+            (None, several) => several.iter().find(|backend| find(backend)).or(several.first())?,
+        };
+        Some(Routed { backend: chosen, found: chosen.matcher.find(&head.method, &head.uri, &head.headers) })
+    }
+}
+
+impl Route {
+    fn matches(&self, head: &Parts) -> bool {
+        let host_of = || {
+            let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+            let host = head.uri.authority().map(http::uri::Authority::as_str).or(host)?;
+            Some(host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name))
+        };
+        self.host.as_ref().is_none_or(|want| host_of().is_some_and(|host| host.eq_ignore_ascii_case(want)))
+            && self.path_prefix.as_ref().is_none_or(|prefix| head.uri.path().starts_with(prefix.as_str()))
+            && self.header.as_ref().is_none_or(|(name, value)| head.headers.get(name) == Some(value))
+    }
+}
+
+fn compile_backend(
+    config: &Config,
+    backend: &weir_config::Backend,
+    endpoints: &mut Vec<(Endpoint, Pool)>,
+    store: &Store,
+) -> Result<Backend, CompileError> {
+    let failed = |message: String| CompileError { backend: backend.name.clone(), message };
+    let dialect =
+        config.dialect(&backend.dialect).ok_or_else(|| failed(format!("no dialect {:?}", backend.dialect)))?;
+    let mut number = |endpoint: &Endpoint| {
+        endpoints.push((endpoint.clone(), backend.pool.clone()));
+        endpoints.len() - 1
+    };
+    let id = store.backend(&backend.name);
+    store.configure(id, &backend.models);
+    let own = backend.starts.as_ref();
+    Ok(Backend {
+        name: backend.name.clone(),
+        id,
+        matcher: Matcher::new(&dialect, &backend.requests).map_err(|error| failed(error.to_string()))?,
+        starts: StartRules::new(own, &dialect.starts).map_err(|error| failed(error.to_string()))?,
+        lifecycle: own.map_or(dialect.starts.lifecycle, |own| own.lifecycle || dialect.starts.lifecycle),
+        endpoints: backend.endpoints.iter().map(&mut number).collect(),
+        management: backend.management.as_ref().map(&mut number),
+        timeouts: backend.timeouts.clone(),
+    })
+}

@@ -1,0 +1,121 @@
+//! The one place where a failure becomes a response.
+//!
+//! Every refusal says in a small JSON body which limit or fault it was; the causes stay in the log. Whose fault it is decides the
+//! outcome that is counted, and it was decided where the failure happened.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use weir_telemetry::Outcome;
+
+use crate::upstream::ConnectError;
+
+/// Why a request got no answer from a backend.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The request is malformed or ambiguous.
+    #[error("{0}")]
+    BadRequest(&'static str),
+    /// The client's body broke off or was malformed.
+    #[error("the request body could not be read")]
+    RequestBody,
+    /// The client stopped sending its body.
+    #[error("no more of the request body within {0:?}")]
+    RequestBodyTimeout(Duration),
+    /// CONNECT and other things that weir does not do.
+    #[error("{0}")]
+    NotImplemented(&'static str),
+    /// No connection to any endpoint.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The backend took the request and sent no answer head in time.
+    #[error("no answer within {0:?}")]
+    FirstByteTimeout(Duration),
+    /// The whole request took too long.
+    #[error("not finished within {0:?}")]
+    RequestTimeout(Duration),
+    /// The backend closed or reset before an answer.
+    #[error("the backend closed the connection without an answer")]
+    NoAnswer(#[source] hyper::Error),
+    /// The backend answered with something that is not HTTP.
+    #[error("the backend's answer is not valid HTTP")]
+    BadAnswer(#[source] hyper::Error),
+    /// The backend wants to switch protocols; nobody asked.
+    #[error("the backend switched protocols unasked")]
+    UnaskedUpgrade,
+}
+
+impl Refusal {
+    /// The word for this failure in the body, the log and `weir_http_refused_total{reason}`.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "bad_request",
+            Self::RequestBody => "request_body",
+            Self::RequestBodyTimeout(_) => "request_body_timeout",
+            Self::NotImplemented(_) => "not_implemented",
+            Self::Connect(ConnectError::Failed { .. }) => "connect_failed",
+            Self::Connect(ConnectError::Timeout { .. }) => "connect_timeout",
+            Self::FirstByteTimeout(_) => "first_byte_timeout",
+            Self::RequestTimeout(_) => "request_timeout",
+            Self::NoAnswer(_) => "no_answer",
+            Self::BadAnswer(_) => "bad_answer",
+            Self::UnaskedUpgrade => "unasked_upgrade",
+        }
+    }
+
+    /// The status that the client sees (RFC 9110 §15.6).
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) | Self::RequestBody => StatusCode::BAD_REQUEST,
+            Self::RequestBodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
+            Self::Connect(ConnectError::Failed { .. })
+            | Self::NoAnswer(_)
+            | Self::BadAnswer(_)
+            | Self::UnaskedUpgrade => StatusCode::BAD_GATEWAY,
+            Self::Connect(ConnectError::Timeout { .. })
+            | Self::FirstByteTimeout(_)
+            | Self::RequestTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// How it is counted.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::BadRequest(_) | Self::RequestBody | Self::RequestBodyTimeout(_) | Self::NotImplemented(_) => {
+                Outcome::ClientError
+            }
+            Self::Connect(_) => Outcome::Unreachable,
+            Self::FirstByteTimeout(_) | Self::RequestTimeout(_) => Outcome::Timeout,
+            Self::NoAnswer(_) | Self::BadAnswer(_) | Self::UnaskedUpgrade => Outcome::ServerError,
+        }
+    }
+
+    /// After these the connection's framing or its client cannot be trusted.
+    fn closes(&self) -> bool {
+        matches!(
+            self,
+            Self::BadRequest(_) | Self::RequestBody | Self::RequestBodyTimeout(_) | Self::NotImplemented(_)
+        )
+    }
+
+    /// The response. `backend` is named when one was chosen.
+    pub fn response(&self, backend: Option<&str>) -> Response<Bytes> {
+        let body = serde_json::json!({
+            "error": self.reason(),
+            "message": self.to_string(),
+            "status": self.status().as_u16(),
+            "backend": backend,
+        });
+        let mut response = Response::new(Bytes::from(format!("{body}\n")));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if self.closes() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}

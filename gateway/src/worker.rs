@@ -1,0 +1,211 @@
+//! One data-plane thread: a single-threaded runtime, its own listening sockets, upstream connections and telemetry shard.
+//!
+//! Workers share nothing that is locked. What the control plane says reaches them as a swapped immutable value ([`Live`]) and one
+//! watch channel (drain).
+
+use std::cell::{Cell, RefCell};
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+use weir_telemetry::{Recorder, Store};
+
+use crate::front::{CoarseClock, Door, TICK, Watch, accept_loop};
+use crate::live::{Live, Shared};
+use crate::residency::Residency;
+use crate::upstream::Pool;
+
+/// What a worker's thread owns.
+#[derive(Debug)]
+pub struct Worker {
+    /// Its number, from 0.
+    pub id: usize,
+    /// Coarse time for limits in seconds.
+    pub clock: Rc<CoarseClock>,
+    /// Its client connections.
+    pub watch: Watch,
+    /// Its telemetry shard.
+    pub recorder: RefCell<Recorder>,
+    /// Which models are loaded where, shared by all.
+    pub residency: Arc<Residency>,
+    /// The gateway's start: telemetry's time zero.
+    pub epoch: Instant,
+    shared: Arc<Shared>,
+    view: RefCell<Rc<View>>,
+    drain: watch::Receiver<bool>,
+    beat: Arc<Beat>,
+    /// Listening sockets it still has open.
+    pub doors: Cell<usize>,
+}
+
+/// A configuration as one worker sees it: the shared part, and its own pools by endpoint number.
+#[derive(Debug)]
+pub struct View {
+    /// The compiled configuration.
+    pub live: Arc<Live>,
+    /// One pool an endpoint, in the order of [`Live::endpoints`].
+    pub pools: Vec<Rc<Pool>>,
+}
+
+/// What a worker shows the control plane: its last sign of life and what it holds.
+#[derive(Debug, Default)]
+pub struct Beat {
+    /// Milliseconds since the gateway's start when the worker last swept.
+    pub swept_ms: AtomicU64,
+    /// Client connections it has open.
+    pub connections: AtomicU64,
+    /// Upstream connections it holds idle.
+    pub upstream_idle: AtomicU64,
+    /// Upstream connections it has open, idle or not.
+    pub upstream_open: AtomicU64,
+}
+
+/// What a worker is started with.
+#[derive(Debug)]
+pub struct Orders {
+    /// Its number.
+    pub id: usize,
+    /// The gateway's start.
+    pub epoch: Instant,
+    /// The swapped configuration.
+    pub shared: Arc<Shared>,
+    /// The telemetry store.
+    pub store: Arc<Store>,
+    /// The residency table.
+    pub residency: Arc<Residency>,
+    /// True once the drain has begun.
+    pub drain: watch::Receiver<bool>,
+    /// True once the drain's deadline has passed.
+    pub abort: watch::Receiver<bool>,
+    /// Its sign of life.
+    pub beat: Arc<Beat>,
+    /// Its own socket for every listener.
+    pub listeners: Vec<(TcpListener, weir_config::Listener)>,
+}
+
+impl Worker {
+    /// A worker without sockets: the data path with nothing in front of it.
+    pub fn new(orders: &Orders) -> Rc<Self> {
+        let clock = Rc::new(CoarseClock::new());
+        let view = View::new(orders.shared.load(), &[], &clock);
+        Rc::new(Self {
+            id: orders.id,
+            clock,
+            watch: Watch::default(),
+            recorder: RefCell::new(orders.store.recorder(orders.id)),
+            residency: Arc::clone(&orders.residency),
+            epoch: orders.epoch,
+            shared: Arc::clone(&orders.shared),
+            view: RefCell::new(view),
+            drain: orders.drain.clone(),
+            beat: Arc::clone(&orders.beat),
+            doors: Cell::new(0),
+        })
+    }
+
+    /// The configuration for a request that begins now. A request keeps the one it began with.
+    pub fn view(&self) -> Rc<View> {
+        let current = Rc::clone(&self.view.borrow());
+        if current.live.generation == self.shared.generation() {
+            return current;
+        }
+        let fresh = View::new(self.shared.load(), &current.pools, &self.clock);
+        *self.view.borrow_mut() = Rc::clone(&fresh);
+        fresh
+    }
+
+    /// True in the channel once the drain has begun.
+    pub fn drain(&self) -> watch::Receiver<bool> {
+        self.drain.clone()
+    }
+
+    fn sweep(&self) {
+        let now = self.clock.advance();
+        self.watch.sweep(now, |reason| {
+            metrics::counter!(weir_telemetry::names::HTTP_REFUSED, "reason" => reason).increment(1);
+        });
+        let view = self.view();
+        let (mut idle, mut open) = (0, 0);
+        for pool in &view.pools {
+            pool.sweep();
+            idle += pool.idle() as u64;
+            open += u64::from(pool.open());
+        }
+        self.beat.upstream_idle.store(idle, Ordering::Relaxed);
+        self.beat.upstream_open.store(open, Ordering::Relaxed);
+        self.beat.connections.store(self.watch.len() as u64, Ordering::Relaxed);
+        let since = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.beat.swept_ms.store(since, Ordering::Relaxed);
+    }
+}
+
+impl View {
+    fn new(live: Arc<Live>, earlier: &[Rc<Pool>], clock: &Rc<CoarseClock>) -> Rc<Self> {
+        let pools = live
+            .endpoints
+            .iter()
+            .map(|(endpoint, settings)| {
+                let kept = earlier.iter().find(|pool| pool.endpoint == *endpoint && pool.settings == *settings);
+                kept.map_or_else(|| Pool::new(endpoint.clone(), settings.clone(), Rc::clone(clock)), Rc::clone)
+            })
+            .collect();
+        Rc::new(Self { live, pools })
+    }
+}
+
+/// Runs a worker on the calling thread until the drain has ended.
+///
+/// # Errors
+/// The runtime could not be built, or a socket not be registered with it.
+pub fn run(mut orders: Orders) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let local = LocalSet::new();
+    local.block_on(&runtime, async move {
+        let listeners = std::mem::take(&mut orders.listeners);
+        let worker = Worker::new(&orders);
+        for (socket, listener) in listeners {
+            let socket = tokio::net::TcpListener::from_std(socket)?;
+            let door = Rc::new(Door { name: listener.name, limits: Rc::new(listener.limits) });
+            worker.doors.set(worker.doors.get() + 1);
+            tokio::task::spawn_local(accept_loop(Rc::clone(&worker), socket, door));
+        }
+        serve(&worker, orders.abort).await;
+        Ok(())
+    })
+}
+
+/// Sweeps until drained: every socket closed and no connection left, or the deadline passed.
+async fn serve(worker: &Rc<Worker>, mut abort: watch::Receiver<bool>) {
+    let mut tick = tokio::time::interval(TICK);
+    let mut drain = worker.drain();
+    let mut draining = false;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => worker.sweep(),
+            _ = drain.wait_for(|draining| *draining), if !draining => {
+                draining = true;
+                tick = tokio::time::interval(DRAIN_TICK);
+            }
+            _ = abort.wait_for(|abort| *abort) => return cut(worker).await,
+        }
+        if draining && worker.doors.get() == 0 && worker.watch.len() == 0 {
+            return;
+        }
+    }
+}
+
+async fn cut(worker: &Rc<Worker>) {
+    let cut = worker.watch.abort_all();
+    if cut > 0 {
+        tracing::warn!(worker = worker.id, connections = cut, "drain deadline passed, connections cut");
+    }
+    // One turn of the loop, so that what was cut is settled and counted.
+    tokio::task::yield_now().await;
+}
+
+/// How often a draining worker looks whether it is done.
+const DRAIN_TICK: std::time::Duration = std::time::Duration::from_millis(20);
