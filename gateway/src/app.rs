@@ -54,7 +54,7 @@ pub struct State {
     /// Gateway-wide metrics.
     pub process: Process,
     /// The residency table.
-    pub residency: Arc<Residency>,
+    pub residency: Residency,
     /// The swapped configuration.
     pub shared: Arc<Shared>,
     /// A sign of life from every worker.
@@ -72,10 +72,11 @@ impl Gateway {
         let count = workers(&config);
         let store = Store::new(&config.telemetry, count);
         let process = Process::install();
+        let residency = Residency::default();
         let state = Arc::new(State {
             epoch: Instant::now(),
-            residency: Arc::new(Residency::default()),
-            shared: Shared::new(Live::compile(config, 1, &store)?),
+            shared: Shared::new(Live::compile(config, 1, &store, &residency)?),
+            residency,
             store,
             process,
             beats: (0..count).map(|_| Arc::new(Beat::default())).collect(),
@@ -96,7 +97,6 @@ impl Gateway {
                 epoch: state.epoch,
                 shared: Arc::clone(&state.shared),
                 store: Arc::clone(&state.store),
-                residency: Arc::clone(&state.residency),
                 drain: draining.clone(),
                 abort: aborting.clone(),
                 beat: state.beats.get(id).map(Arc::clone).unwrap_or_default(),
@@ -105,7 +105,15 @@ impl Gateway {
             spawn_worker(orders, ended.clone())?;
         }
         let bound = admin.local_addr()?;
-        let control = Control { state: Arc::clone(&state), admin, drain: drain.clone(), draining, abort, ends, on_signal };
+        let control = Control {
+            state: Arc::clone(&state),
+            admin,
+            drain: drain.clone(),
+            draining,
+            abort,
+            ends,
+            on_signal,
+        };
         let control = std::thread::Builder::new()
             .name("weir-control".to_owned())
             .spawn(move || control::run(control))?;

@@ -54,7 +54,10 @@ impl Body for Inbound {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match &mut *self {
             Self::Socket(body) => Pin::new(body).poll_frame(cx),
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
@@ -250,18 +253,24 @@ impl Body for RelayUp {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         if let Some(frame) = self.next_kept() {
             return Poll::Ready(Some(Ok(Frame::data(frame))));
         }
         if self.upload.state() == UploadState::Done {
-            return Poll::Ready(self.upload.kept.borrow_mut().trailers.take().map(|t| Ok(Frame::trailers(t))));
+            return Poll::Ready(
+                self.upload.kept.borrow_mut().trailers.take().map(|t| Ok(Frame::trailers(t))),
+            );
         }
         let polled = ready!(self.upload.poll_pull(cx));
         if let Some(Ok(frame)) = &polled {
             self.upload.progress.set(self.clock.now());
             self.upload.keep_or_lose(frame);
-            self.next = self.upload.kept.borrow().frames.len();
+            let held = self.upload.kept.borrow().frames.len();
+            self.next = held;
         }
         Poll::Ready(polled)
     }
@@ -346,7 +355,10 @@ impl Body for RelayDown {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
         match Pin::new(&mut this.inner).poll_frame(cx) {
             Poll::Pending => this.poll_silence(cx),
@@ -381,7 +393,10 @@ impl Body for Outbound {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut *self {
             Self::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Relay(relay) => Pin::new(&mut **relay).poll_frame(cx),

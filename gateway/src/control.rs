@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use metrics::gauge;
+use metrics::{counter, gauge};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
@@ -56,7 +56,10 @@ pub fn run(control: Control) -> usize {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "these three are the control plane's own; they end with its runtime")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "these three are the control plane's own; they end with its runtime"
+)]
 async fn supervise(control: Control) -> usize {
     let Control { state, admin, drain, mut draining, abort, mut ends, on_signal } = control;
     let workers = state.beats.len();
@@ -118,9 +121,15 @@ async fn tick(state: Arc<State>) {
 
 /// Gauges that are read off rather than counted.
 pub fn refresh(state: &State) {
-    let sum = |read: fn(&crate::worker::Beat) -> u64| state.beats.iter().map(|beat| read(beat)).sum::<u64>() as f64;
+    let sum =
+        |read: fn(&crate::worker::Beat) -> u64| state.beats.iter().map(|beat| read(beat)).sum::<u64>() as f64;
     gauge!(names::UPSTREAM_IDLE_CONNECTIONS).set(sum(|beat| beat.upstream_idle.load(Ordering::Relaxed)));
     gauge!(names::UPSTREAM_OPEN_CONNECTIONS).set(sum(|beat| beat.upstream_open.load(Ordering::Relaxed)));
+    for (place, source) in crate::worker::FOUND_IN.into_iter().enumerate() {
+        let found =
+            state.beats.iter().filter_map(|beat| Some(beat.found.get(place)?.load(Ordering::Relaxed))).sum();
+        counter!(names::IDENTIFY, "source" => source).absolute(found);
+    }
     gauge!(names::READY).set(f64::from(u8::from(state.ready.load(Ordering::Acquire))));
     gauge!(names::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
@@ -130,7 +139,8 @@ async fn obey(mut on_signal: watch::Receiver<bool>, drain: watch::Sender<bool>, 
     if on_signal.wait_for(|on| *on).await.is_err() {
         return;
     }
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         tracing::error!("signals cannot be caught; stop weir through its admin side or by SIGKILL");
         return;

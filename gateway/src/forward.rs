@@ -7,8 +7,8 @@
 use std::net::SocketAddr;
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-    VIA,
+    CONNECTION, CONTENT_LENGTH, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{Version, request, response};
 use weir_config::{Forward, ForwardedPolicy};
@@ -37,7 +37,9 @@ fn is_protected(name: &str) -> bool {
     ];
     PROTECTED.iter().any(|protected| protected.eq_ignore_ascii_case(name))
         || name.get(..7).is_some_and(|head| head.eq_ignore_ascii_case("x-amzn-"))
-        || name.get(..6).is_some_and(|head| head.eq_ignore_ascii_case("x-amz-") || head.eq_ignore_ascii_case("x-mode"))
+        || name
+            .get(..6)
+            .is_some_and(|head| head.eq_ignore_ascii_case("x-amz-") || head.eq_ignore_ascii_case("x-mode"))
 }
 
 /// Removes hop-by-hop fields and those named in Connection. `te: trailers` is the one TE value that survives.
@@ -153,7 +155,8 @@ fn forwarded_element(headers: &HeaderMap, peer: SocketAddr) -> Option<HeaderValu
         std::net::IpAddr::V4(ip) => ip.to_string(),
         std::net::IpAddr::V6(ip) => format!("\"[{ip}]\""),
     };
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| !host.contains(['"', '\\']));
+    let host =
+        headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| !host.contains(['"', '\\']));
     let text = match host {
         Some(host) => format!("for={client};host=\"{host}\";proto=http"),
         None => format!("for={client};proto=http"),

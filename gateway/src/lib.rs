@@ -1,5 +1,24 @@
-//! weir-gateway.
+//! The gateway: sockets and time. What it knows about models it asks of `weir-telemetry`; what it is told to do, of `weir-config`.
+//!
+//! The request path, in its order: `front` (sockets) → `proxy` (the spine) → `identify` (whose model?) → `upstream` (ask a backend) →
+//! `classify` (hot or cold?) → `body` (relay) → one observation when the `exchange` is settled. Beside it: `residency` (what is
+//! loaded where), `admin` (ask and scrape), `control` (everything that is not a request), `demo`.
 
+pub mod cli;
+pub mod app;
+pub mod control;
+pub mod worker;
+pub mod live;
+pub mod proxy;
+pub mod exchange;
+pub mod body;
+pub mod refusal;
+pub mod forward;
+pub mod front;
 pub mod identify;
+pub mod upstream;
 pub mod classify;
 pub mod residency;
+pub mod admin;
+#[path = "demo_pending/mod.rs"]
+pub mod demo;

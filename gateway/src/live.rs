@@ -3,7 +3,7 @@
 //! Immutable. A reload builds a whole new one and swaps it; a request keeps the one it began with.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use http::header::{HOST, HeaderName, HeaderValue};
@@ -13,6 +13,7 @@ use weir_telemetry::{BackendId, Store};
 
 use crate::classify::StartRules;
 use crate::identify::{Found, Matcher};
+use crate::residency::{Models, Residency};
 
 /// The swapped configuration, and a number that tells workers cheaply whether it changed.
 #[derive(Debug)]
@@ -54,6 +55,9 @@ pub struct Backend {
     pub management: Option<usize>,
     /// Its limits.
     pub timeouts: Timeouts,
+    /// Which of its models are in memory, as far as calls through weir tell.
+    pub models: Arc<Models>,
+    turn: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -110,11 +114,17 @@ impl Live {
     ///
     /// # Errors
     /// A rule that the checks let through and that does not compile.
-    pub fn compile(config: Config, generation: u64, store: &Store) -> Result<Self, CompileError> {
+    pub fn compile(
+        config: Config,
+        generation: u64,
+        store: &Store,
+        residency: &Residency,
+    ) -> Result<Self, CompileError> {
         let mut endpoints = Vec::new();
         let mut backends = Vec::new();
         for backend in &config.backends {
-            backends.push(compile_backend(&config, backend, &mut endpoints, store)?);
+            let models = residency.backend(&backend.name);
+            backends.push(compile_backend(&config, backend, &mut endpoints, store, models)?);
         }
         let position = |name: &str| config.backends.iter().position(|backend| backend.name == name);
         let routes = config.routes.iter().filter_map(|route| {
@@ -145,7 +155,8 @@ impl Live {
     /// Chooses the backend: the first route that matches; without routes the first backend whose dialect knows the request;
     /// else the first backend.
     pub fn route(&self, head: &Parts) -> Option<Routed<'_>> {
-        let find = |backend: &'_ Backend| backend.matcher.find(&head.method, &head.uri, &head.headers).is_some();
+        let find =
+            |backend: &'_ Backend| backend.matcher.find(&head.method, &head.uri, &head.headers).is_some();
         let chosen = match (self.routes.iter().find(|route| route.matches(head)), self.backends.as_slice()) {
             (Some(route), _) => self.backends.get(route.backend)?,
             (None, [only]) => only,
@@ -155,12 +166,28 @@ impl Live {
     }
 }
 
+impl Backend {
+    /// Its endpoints in turn: each call begins with the next one.
+    pub fn in_turn(&self) -> impl Iterator<Item = usize> {
+        let first = match self.endpoints.len() {
+            0 | 1 => 0,
+            several => self.turn.fetch_add(1, Ordering::Relaxed) % several,
+        };
+        let (before, after) = self.endpoints.split_at(first);
+        after.iter().chain(before).copied()
+    }
+}
+
 impl Route {
     fn matches(&self, head: &Parts) -> bool {
         let host_of = || {
             let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
             let host = head.uri.authority().map(http::uri::Authority::as_str).or(host)?;
-            Some(host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name))
+            Some(
+                host.rsplit_once(':')
+                    .filter(|(_, port)| port.parse::<u16>().is_ok())
+                    .map_or(host, |(name, _)| name),
+            )
         };
         self.host.as_ref().is_none_or(|want| host_of().is_some_and(|host| host.eq_ignore_ascii_case(want)))
             && self.path_prefix.as_ref().is_none_or(|prefix| head.uri.path().starts_with(prefix.as_str()))
@@ -173,10 +200,12 @@ fn compile_backend(
     backend: &weir_config::Backend,
     endpoints: &mut Vec<(Endpoint, Pool)>,
     store: &Store,
+    models: Arc<Models>,
 ) -> Result<Backend, CompileError> {
     let failed = |message: String| CompileError { backend: backend.name.clone(), message };
-    let dialect =
-        config.dialect(&backend.dialect).ok_or_else(|| failed(format!("no dialect {:?}", backend.dialect)))?;
+    let dialect = config
+        .dialect(&backend.dialect)
+        .ok_or_else(|| failed(format!("no dialect {:?}", backend.dialect)))?;
     let mut number = |endpoint: &Endpoint| {
         endpoints.push((endpoint.clone(), backend.pool.clone()));
         endpoints.len() - 1
@@ -193,5 +222,7 @@ fn compile_backend(
         endpoints: backend.endpoints.iter().map(&mut number).collect(),
         management: backend.management.as_ref().map(&mut number),
         timeouts: backend.timeouts.clone(),
+        models,
+        turn: AtomicUsize::new(0),
     })
 }

@@ -84,9 +84,10 @@ impl Refusal {
     /// How it is counted.
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::BadRequest(_) | Self::RequestBody | Self::RequestBodyTimeout(_) | Self::NotImplemented(_) => {
-                Outcome::ClientError
-            }
+            Self::BadRequest(_)
+            | Self::RequestBody
+            | Self::RequestBodyTimeout(_)
+            | Self::NotImplemented(_) => Outcome::ClientError,
             Self::Connect(_) => Outcome::Unreachable,
             Self::FirstByteTimeout(_) | Self::RequestTimeout(_) => Outcome::Timeout,
             Self::NoAnswer(_) | Self::BadAnswer(_) | Self::UnaskedUpgrade => Outcome::ServerError,

@@ -15,8 +15,8 @@ use tokio::task::LocalSet;
 use weir_telemetry::{Recorder, Store};
 
 use crate::front::{CoarseClock, Door, TICK, Watch, accept_loop};
+use crate::identify::Origin;
 use crate::live::{Live, Shared};
-use crate::residency::Residency;
 use crate::upstream::Pool;
 
 /// What a worker's thread owns.
@@ -29,9 +29,7 @@ pub struct Worker {
     /// Its client connections.
     pub watch: Watch,
     /// Its telemetry shard.
-    pub recorder: RefCell<Recorder>,
-    /// Which models are loaded where, shared by all.
-    pub residency: Arc<Residency>,
+    pub recorder: Recorder,
     /// The gateway's start: telemetry's time zero.
     pub epoch: Instant,
     shared: Arc<Shared>,
@@ -62,7 +60,12 @@ pub struct Beat {
     pub upstream_idle: AtomicU64,
     /// Upstream connections it has open, idle or not.
     pub upstream_open: AtomicU64,
+    /// Requests by where their model's name was found: [`FOUND_IN`].
+    pub found: [AtomicU64; FOUND_IN.len()],
 }
+
+/// Where a model's name can stand, as a metric label.
+pub const FOUND_IN: [&str; 5] = ["path", "header", "query", "body", "none"];
 
 /// What a worker is started with.
 #[derive(Debug)]
@@ -75,8 +78,6 @@ pub struct Orders {
     pub shared: Arc<Shared>,
     /// The telemetry store.
     pub store: Arc<Store>,
-    /// The residency table.
-    pub residency: Arc<Residency>,
     /// True once the drain has begun.
     pub drain: watch::Receiver<bool>,
     /// True once the drain's deadline has passed.
@@ -96,8 +97,7 @@ impl Worker {
             id: orders.id,
             clock,
             watch: Watch::default(),
-            recorder: RefCell::new(orders.store.recorder(orders.id)),
-            residency: Arc::clone(&orders.residency),
+            recorder: orders.store.recorder(orders.id),
             epoch: orders.epoch,
             shared: Arc::clone(&orders.shared),
             view: RefCell::new(view),
@@ -123,7 +123,16 @@ impl Worker {
         self.drain.clone()
     }
 
+    /// Counts where a model's name was found. This worker is the only writer of its counts.
+    pub fn found(&self, origin: Option<Origin>) {
+        let place = origin.map_or(FOUND_IN.len() - 1, |origin| origin as usize);
+        if let Some(count) = self.beat.found.get(place) {
+            count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        }
+    }
+
     fn sweep(&self) {
+        self.recorder.quiesce();
         let now = self.clock.advance();
         self.watch.sweep(now, |reason| {
             metrics::counter!(weir_telemetry::names::HTTP_REFUSED, "reason" => reason).increment(1);
@@ -149,8 +158,12 @@ impl View {
             .endpoints
             .iter()
             .map(|(endpoint, settings)| {
-                let kept = earlier.iter().find(|pool| pool.endpoint == *endpoint && pool.settings == *settings);
-                kept.map_or_else(|| Pool::new(endpoint.clone(), settings.clone(), Rc::clone(clock)), Rc::clone)
+                let kept =
+                    earlier.iter().find(|pool| pool.endpoint == *endpoint && pool.settings == *settings);
+                kept.map_or_else(
+                    || Pool::new(endpoint.clone(), settings.clone(), Rc::clone(clock)),
+                    Rc::clone,
+                )
             })
             .collect();
         Rc::new(Self { live, pools })

@@ -73,7 +73,7 @@ pub(super) fn metrics(json: bool) -> anyhow::Result<ExitCode> {
             .iter()
             .map(|family| {
                 serde_json::json!({
-                    "name": family.name, "type": family.kind.as_str(), "unit": family.unit,
+                    "name": family.name, "type": family.kind.as_str(), "unit": family.unit.as_str(),
                     "labels": family.labels, "help": family.help,
                 })
             })

@@ -98,7 +98,9 @@ enum ConfigCommand {
     /// Print the JSON Schema of the configuration file
     Schema,
     /// Print the effective configuration: defaults filled in, secrets redacted
-    #[command(after_help = "Examples:\n  weir config show -c weir.yaml\n  weir config show --backend openai=http://127.0.0.1:8000")]
+    #[command(
+        after_help = "Examples:\n  weir config show -c weir.yaml\n  weir config show --backend openai=http://127.0.0.1:8000"
+    )]
     Show(Source),
     /// Print an annotated file with every key, its unit and its default
     Reference,

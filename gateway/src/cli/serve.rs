@@ -10,7 +10,7 @@ use super::{EXIT_CONFIG, ServeArgs, Source};
 use crate::app::Gateway;
 
 /// Why there is no configuration to run.
-pub enum Refused {
+pub(super) enum Refused {
     /// It has problems: exit 78.
     Invalid(Report),
     /// It could not be read.
@@ -18,7 +18,7 @@ pub enum Refused {
 }
 
 /// The configuration that flags and file make together.
-pub fn configuration(source: &Source) -> Result<Config, Refused> {
+pub(super) fn configuration(source: &Source) -> Result<Config, Refused> {
     let mut config = match &source.config {
         Some(path) => weir_config::load(path, &environment).map_err(|error| match error {
             LoadError::Invalid(report) => Refused::Invalid(report),
@@ -39,7 +39,7 @@ pub fn configuration(source: &Source) -> Result<Config, Refused> {
 }
 
 /// Prints why, and gives the exit code.
-pub fn refused(refused: Refused) -> anyhow::Result<ExitCode> {
+pub(super) fn refused(refused: Refused) -> anyhow::Result<ExitCode> {
     match refused {
         Refused::Invalid(report) => {
             let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
@@ -73,7 +73,8 @@ fn start_log(config: &Config) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(&config.log.level)
         .with_context(|| format!("log level {:?}", config.log.level))?;
     let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
     match config.log.format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

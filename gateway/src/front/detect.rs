@@ -12,7 +12,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 
 /// What a client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
+pub(super) enum Protocol {
     /// HTTP/1.0 or 1.1.
     Http1,
     /// HTTP/2 without TLS, by prior knowledge.
@@ -21,7 +21,7 @@ pub enum Protocol {
 
 impl Protocol {
     /// The protocol as a metric label.
-    pub fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Http1 => "h1",
             Self::Http2 => "h2",
@@ -33,7 +33,7 @@ impl Protocol {
 ///
 /// # Errors
 /// What the socket said.
-pub async fn protocol(stream: &TcpStream) -> io::Result<Option<Protocol>> {
+pub(super) async fn protocol(stream: &TcpStream) -> io::Result<Option<Protocol>> {
     let mut buffer = [0_u8; PREFACE.len()];
     loop {
         let seen = stream.peek(&mut buffer).await?;

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::HeaderValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -21,7 +22,7 @@ use super::clock::CoarseClock;
 
 /// What a client connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub(super) enum Phase {
     /// Nothing asked: before the first byte, or between two requests.
     Idle,
     /// A request head has begun to arrive and is not whole.
@@ -37,6 +38,8 @@ pub struct Conn {
     pub peer: SocketAddr,
     /// The caller's address as a header value, made once a connection.
     pub peer_value: HeaderValue,
+    /// How long this client may be silent within a body.
+    pub body_idle_timeout: Duration,
     phase: Cell<Phase>,
     since: Cell<Instant>,
     in_flight: Cell<u32>,
@@ -46,11 +49,12 @@ pub struct Conn {
 
 impl Conn {
     /// A connection that has said nothing yet.
-    pub fn new(peer: SocketAddr, clock: Rc<CoarseClock>) -> Rc<Self> {
+    pub fn new(peer: SocketAddr, body_idle_timeout: Duration, clock: Rc<CoarseClock>) -> Rc<Self> {
         let text = peer.ip().to_canonical().to_string();
         Rc::new(Self {
             peer,
             peer_value: HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("unknown")),
+            body_idle_timeout,
             phase: Cell::new(Phase::Idle),
             since: Cell::new(clock.now()),
             in_flight: Cell::new(0),
@@ -108,20 +112,24 @@ impl Conn {
 
 /// A client's socket that keeps its [`Conn`] informed.
 #[derive(Debug)]
-pub struct Guard {
+pub(super) struct Guard {
     io: TcpStream,
     conn: Rc<Conn>,
 }
 
 impl Guard {
     /// Wraps an accepted socket.
-    pub fn new(io: TcpStream, conn: Rc<Conn>) -> Self {
+    pub(super) fn new(io: TcpStream, conn: Rc<Conn>) -> Self {
         Self { io, conn }
     }
 }
 
 impl AsyncRead for Guard {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.io).poll_read(cx, buf);
         if buf.filled().len() > before {

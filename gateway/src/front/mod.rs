@@ -10,8 +10,7 @@ mod sweep;
 mod serve;
 
 pub use clock::{CoarseClock, TICK};
-pub use detect::Protocol;
-pub use guard::{Conn, Guard, Phase};
+pub use guard::Conn;
 pub use listen::reuseport;
 pub use serve::{Door, accept_loop};
 pub use sweep::Watch;

@@ -70,8 +70,9 @@ async fn admit(worker: &Rc<Worker>, door: &Rc<Door>, accepted: io::Result<(TcpSt
 }
 
 fn begin(worker: &Rc<Worker>, door: &Rc<Door>, stream: TcpStream, peer: SocketAddr) {
-    let conn = Conn::new(peer, Rc::clone(&worker.clock));
-    let task = tokio::task::spawn_local(connection(Rc::clone(worker), Rc::clone(door), stream, Rc::clone(&conn)));
+    let conn = Conn::new(peer, door.limits.body_idle_timeout, Rc::clone(&worker.clock));
+    let task =
+        tokio::task::spawn_local(connection(Rc::clone(worker), Rc::clone(door), stream, Rc::clone(&conn)));
     let number = worker.watch.add(conn, Rc::clone(&door.limits), task.abort_handle());
     let worker = Rc::clone(worker);
     gauge!(names::HTTP_CONNECTIONS_ACTIVE).increment(1.0);
@@ -80,7 +81,9 @@ fn begin(worker: &Rc<Worker>, door: &Rc<Door>, stream: TcpStream, peer: SocketAd
             && error.is_panic()
         {
             counter!(names::PANICS).increment(1);
-            tracing::error!("a connection's task panicked; its requests were lost, the others are not touched");
+            tracing::error!(
+                "a connection's task panicked; its requests were lost, the others are not touched"
+            );
         }
         worker.watch.remove(number);
         gauge!(names::HTTP_CONNECTIONS_ACTIVE).decrement(1.0);
@@ -93,7 +96,8 @@ async fn connection(worker: Rc<Worker>, door: Rc<Door>, stream: TcpStream, conn:
         Ok(Some(protocol)) => protocol,
         Ok(None) | Err(_) => return,
     };
-    counter!(names::HTTP_CONNECTIONS, "listener" => door.name.clone(), "protocol" => protocol.as_str()).increment(1);
+    counter!(names::HTTP_CONNECTIONS, "listener" => door.name.clone(), "protocol" => protocol.as_str())
+        .increment(1);
     let served = match protocol {
         Protocol::Http1 => http1(&worker, &door, stream, &conn).await,
         Protocol::Http2 => http2(&worker, &door, stream, &conn).await,

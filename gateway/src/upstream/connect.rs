@@ -43,7 +43,7 @@ pub enum ConnectError {
 pub async fn open(pool: &Rc<Pool>, limit: Duration) -> Result<Lease, ConnectError> {
     let endpoint = &pool.endpoint;
     let authority = endpoint.authority();
-    let connecting = TcpStream::connect((endpoint.host(), endpoint.port()));
+    let connecting = TcpStream::connect((endpoint.host.as_str(), endpoint.port));
     let stream = match tokio::time::timeout(limit, connecting).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(source)) => return Err(ConnectError::Failed { authority, source }),

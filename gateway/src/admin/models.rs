@@ -1,0 +1,102 @@
+//! `GET /api/v1/models`: every model's numbers as JSON; times in seconds, ratios from 0 to 1, null where nothing is known.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State as Given};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use weir_telemetry::{Evidence, ModelSnapshot, Outcome, Start, Window};
+
+use crate::app::State;
+
+pub(super) async fn list(Given(state): Given<Arc<State>>) -> Response {
+    let built = tokio::task::spawn_blocking(move || {
+        let snapshot = state.store.snapshot_with_recent();
+        let models: Vec<Value> = snapshot.models.iter().map(model).collect();
+        json!({
+            "models": models,
+            "models_known": snapshot.models_known,
+            "models_exported": snapshot.models_exported,
+        })
+    });
+    match built.await {
+        Ok(body) => Json(body).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+pub(super) async fn one(
+    Given(state): Given<Arc<State>>,
+    Path((backend, name)): Path<(String, String)>,
+) -> Response {
+    match state.store.model(&backend, &name) {
+        Some(found) => Json(model(&found)).into_response(),
+        None => {
+            let body = json!({ "error": "unknown_model", "message": format!("backend {backend:?} has no model {name:?}") });
+            (StatusCode::NOT_FOUND, Json(body)).into_response()
+        }
+    }
+}
+
+fn model(model: &ModelSnapshot) -> Value {
+    let outcomes: serde_json::Map<String, Value> = Outcome::ALL
+        .iter()
+        .map(|outcome| (outcome.as_str().to_owned(), json!(model.requests(*outcome))))
+        .collect();
+    let evidence: serde_json::Map<String, Value> = Evidence::ALL
+        .iter()
+        .filter(|evidence| model.cold_starts(**evidence) > 0)
+        .map(|evidence| (evidence.as_str().to_owned(), json!(model.cold_starts(*evidence))))
+        .collect();
+    json!({
+        "backend": &*model.backend,
+        "model": &*model.model,
+        "requests": model.settled(),
+        "outcomes": outcomes,
+        "in_flight": model.in_flight(),
+        "hot": start(model, Start::Hot),
+        "cold": start(model, Start::Cold),
+        "unknown": start(model, Start::Unknown),
+        "cache_hit_ratio": model.hit_ratio(),
+        "cold_starts": evidence,
+        "loads": model.loads,
+        "load_failures": model.load_failures,
+        "load_seconds_last": (model.loads > 0).then(|| Duration::from_nanos(model.load_last_ns).as_secs_f64()),
+        "evictions": model.evictions,
+        "request_bytes": model.request_bytes,
+        "response_bytes": model.response_bytes,
+        "last_minute": model.recent.as_ref().map(|recent| window(&recent.minute)),
+        "last_five_minutes": model.recent.as_ref().map(|recent| window(&recent.five_minutes)),
+    })
+}
+
+/// Successful requests of one start: how many, and their durations in seconds.
+fn start(model: &ModelSnapshot, start: Start) -> Value {
+    let durations = model.duration(start);
+    let seconds = |q| durations.quantile(q).map(|time| time.as_secs_f64());
+    json!({
+        "requests": durations.count(),
+        "mean": durations.mean().map(|time| time.as_secs_f64()),
+        "p50": seconds(0.50),
+        "p95": seconds(0.95),
+        "p99": seconds(0.99),
+    })
+}
+
+fn window(window: &Window) -> Value {
+    let of = |start| {
+        let seconds = |q| window.quantile(start, q).map(|time| time.as_secs_f64());
+        json!({ "p50": seconds(0.50), "p95": seconds(0.95), "p99": seconds(0.99) })
+    };
+    json!({
+        "rate": window.rate(),
+        "error_ratio": window.error_ratio(),
+        "cache_hit_ratio": window.hit_ratio(),
+        "hot": of(Start::Hot),
+        "cold": of(Start::Cold),
+        "unknown": of(Start::Unknown),
+    })
+}

@@ -1,0 +1,267 @@
+//! One request from its head to its end: what is known of it, settled exactly once, also when it is dropped on the way.
+//!
+//! Moved, never shared. The spine fills it in; the answer's body takes it along; whoever holds it last settles it.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use metrics::{counter, histogram};
+use weir_telemetry::{
+    BackendId, Evidence, Lifecycle, ModelRef, Observation, Outcome, Reserved, Start, names,
+};
+
+use crate::body::{Upload, UploadState};
+use crate::front::Conn;
+use crate::identify::{Identity, ModelName};
+use crate::residency::{InferTicket, LoadOutcome, LoadTicket, Models};
+use crate::worker::Worker;
+
+/// One request.
+#[derive(Debug)]
+pub struct Exchange {
+    worker: Rc<Worker>,
+    conn: Rc<Conn>,
+    began: Instant,
+    backend: BackendId,
+    /// Under which its beginning is counted; none while it is not known what it is about.
+    model: Option<ModelRef>,
+    subject: Subject,
+    upload: Rc<Upload>,
+    verdict: Verdict,
+    first_byte: Option<Duration>,
+    response_bytes: u64,
+    settled: bool,
+}
+
+/// What the request is about.
+#[derive(Debug)]
+pub enum Subject {
+    /// No model, or none that could be found.
+    None,
+    /// Inference by a model.
+    Infer {
+        /// Whose.
+        identity: Identity,
+        /// The backend's residency table.
+        models: Arc<Models>,
+        /// How the model stood when the request began.
+        ticket: Option<InferTicket>,
+    },
+    /// A call that loads a model.
+    Load {
+        /// Whose.
+        identity: Identity,
+        /// Settled with the answer.
+        ticket: Option<LoadTicket>,
+    },
+    /// A call that unloads a model.
+    Unload {
+        /// Whose.
+        identity: Identity,
+        /// The backend's residency table.
+        models: Arc<Models>,
+    },
+    /// Health, metadata, listing.
+    Control,
+}
+
+/// What the answer's head said.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Verdict {
+    /// How it counts if it is relayed to its end; none: no answer yet.
+    pub outcome: Option<Outcome>,
+    /// Hot or cold by a header, and its evidence.
+    pub start: Option<(Start, Evidence)>,
+    /// The load time that the answer reports.
+    pub load: Option<Duration>,
+    /// Its status.
+    pub status: Option<StatusCode>,
+}
+
+impl Exchange {
+    /// A request begins, under no model yet.
+    pub fn begin(worker: &Rc<Worker>, conn: &Rc<Conn>, backend: BackendId, upload: Rc<Upload>) -> Self {
+        conn.request_began();
+        Self {
+            worker: Rc::clone(worker),
+            conn: Rc::clone(conn),
+            began: Instant::now(),
+            backend,
+            model: None,
+            subject: Subject::None,
+            upload,
+            verdict: Verdict::default(),
+            first_byte: None,
+            response_bytes: 0,
+            settled: false,
+        }
+    }
+
+    /// The request's body.
+    pub fn upload(&self) -> &Rc<Upload> {
+        &self.upload
+    }
+
+    /// How far the request's body has come.
+    pub fn upload_state(&self) -> UploadState {
+        self.upload.state()
+    }
+
+    /// It is known what the request is about: its beginning is counted there.
+    pub fn is_about(&mut self, subject: Subject) {
+        let recorder = &self.worker.recorder;
+        let model = match &subject {
+            Subject::None => recorder.reserved(self.backend, Reserved::None_),
+            Subject::Infer { identity, .. } => recorder
+                .resolve(self.backend, &identity.name)
+                .unwrap_or_else(|| recorder.reserved(self.backend, Reserved::Unknown)),
+            Subject::Load { .. } | Subject::Unload { .. } | Subject::Control => {
+                recorder.reserved(self.backend, Reserved::Control)
+            }
+        };
+        recorder.begin(model);
+        self.model = Some(model);
+        self.subject = subject;
+    }
+
+    /// The answer's head has come.
+    pub fn answered(&mut self, verdict: Verdict) {
+        self.verdict = verdict;
+        self.upload.stop_keeping();
+        let now = self.now();
+        let Some(status) = verdict.status else { return };
+        match &mut self.subject {
+            Subject::Load { identity, ticket } => {
+                let Some(ticket) = ticket.take() else { return };
+                let settled = ticket.answered(status, now);
+                if settled.outcome == LoadOutcome::Failed {
+                    let name = settled.label.unwrap_or_else(|| identity.name.clone());
+                    self.happened(&name, Lifecycle::LoadFailed);
+                }
+            }
+            Subject::Unload { identity, models } => {
+                let Some(evicted) = models.unload_answered(identity.resident(), status, now) else { return };
+                let name = evicted.label.unwrap_or_else(|| identity.name.clone());
+                if let Some(took) = evicted.load {
+                    self.happened(&name, Lifecycle::Loaded { took });
+                }
+                self.happened(&name, Lifecycle::Evicted);
+            }
+            Subject::None | Subject::Infer { .. } | Subject::Control => {}
+        }
+    }
+
+    /// A piece of the answer's body went down.
+    pub fn relayed(&mut self, bytes: usize) {
+        if self.first_byte.is_none() {
+            self.first_byte = Some(self.began.elapsed());
+        }
+        self.response_bytes += bytes as u64;
+    }
+
+    /// No connection was made: a load call never reached its backend.
+    pub fn never_sent(&mut self) {
+        if let Subject::Load { ticket, .. } = &mut self.subject
+            && let Some(ticket) = ticket.take()
+        {
+            ticket.never_sent();
+        }
+    }
+
+    /// The answer was relayed to its end: what its head said counts.
+    pub fn settle_answered(&mut self) {
+        self.settle(self.verdict.outcome.unwrap_or(Outcome::ServerError));
+    }
+
+    /// The answer said that the model is being loaded: its next success is cold.
+    pub fn told_loading(&self) {
+        if let Subject::Infer { identity, models, .. } = &self.subject {
+            models.told_loading(identity.resident(), self.now());
+        }
+    }
+
+    /// Settles it; later calls do nothing.
+    pub fn settle(&mut self, outcome: Outcome) {
+        if self.settled {
+            return;
+        }
+        self.settled = true;
+        let duration = self.began.elapsed();
+        let (start, load) = self.start(outcome);
+        let observation = Observation {
+            outcome,
+            start: start.map_or(Start::Unknown, |(start, _)| start),
+            evidence: start.map(|(_, evidence)| evidence),
+            duration_ns: nanos(duration),
+            first_byte_ns: self.first_byte.map(nanos),
+            queue_ns: 0,
+            request_bytes: self.upload.bytes(),
+            response_bytes: self.response_bytes,
+            load_ns: load.map(nanos),
+        };
+        self.worker.recorder.end(self.counted_under(outcome), &observation);
+        if outcome != Outcome::Ok {
+            histogram!(names::ERROR_DURATION, "outcome" => outcome.as_str()).record(duration.as_secs_f64());
+        }
+        self.conn.request_ended();
+    }
+
+    /// The slot that the request counts for. A name's first success gives it one.
+    fn counted_under(&self, outcome: Outcome) -> ModelRef {
+        let recorder = &self.worker.recorder;
+        let Some(model) = self.model else {
+            let none = recorder.reserved(self.backend, Reserved::None_);
+            recorder.begin(none);
+            return none;
+        };
+        match &self.subject {
+            Subject::Infer { identity, .. }
+                if outcome == Outcome::Ok && model == recorder.reserved(self.backend, Reserved::Unknown) =>
+            {
+                recorder.admit(self.backend, &identity.name)
+            }
+            _ => model,
+        }
+    }
+
+    /// Hot or cold, by header, else by what residency saw; and a load to count with it.
+    fn start(&mut self, outcome: Outcome) -> (Option<(Start, Evidence)>, Option<Duration>) {
+        let Subject::Infer { identity, models, ticket } = &mut self.subject else { return (None, None) };
+        if outcome != Outcome::Ok {
+            return (None, None);
+        }
+        let now = self.worker.epoch.elapsed();
+        // The token of a load is consumed also when a header has decided.
+        let seen = ticket
+            .take()
+            .map(|ticket| models.infer_answered(ticket, identity.resident(), &identity.name, now))
+            .unwrap_or_default();
+        (self.verdict.start.or(seen.start), self.verdict.load.or(seen.load))
+    }
+
+    fn happened(&self, name: &ModelName, event: Lifecycle) {
+        // Only for models that have a slot: a load call alone does not mint a series.
+        if let Some(model) = self.worker.recorder.resolve(self.backend, name) {
+            self.worker.recorder.lifecycle(model, event);
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.worker.epoch.elapsed()
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if !self.settled {
+            counter!(names::HTTP_REFUSED, "reason" => "client_gone").increment(1);
+        }
+        self.settle(Outcome::Cancelled);
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

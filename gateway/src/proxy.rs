@@ -1,0 +1,211 @@
+//! The spine: the one function that knows the order of the rooms. It reads like a table of contents.
+//!
+//! Cost of a request here, beside what the rooms state: one `Rc` for the body's state, one box for the answer's relay.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::request::Parts;
+use http::{Method, Request, Response};
+use metrics::counter;
+use tokio::time::Instant;
+use weir_config::{Action, Plane};
+use weir_telemetry::names;
+
+use crate::body::{DownLimits, Inbound, Outbound, RelayDown, Upload, UploadState};
+use crate::classify;
+use crate::exchange::{Exchange, Subject, Verdict};
+use crate::forward;
+use crate::front::Conn;
+use crate::identify::{BodyScan, Identified, Identity, Progress, ScanFlags};
+use crate::live::{Backend, Routed};
+use crate::refusal::Refusal;
+use crate::upstream::{self, Ask};
+use crate::worker::{View, Worker};
+
+/// Serves one request: never fails, every end is a response and one observation.
+pub async fn serve(worker: &Rc<Worker>, conn: &Rc<Conn>, request: Request<Inbound>) -> Response<Outbound> {
+    let view = worker.view();
+    let (head, body) = request.into_parts();
+    let upload = Upload::new(body, view.live.identify().peek_bytes_max.as_usize(), worker.clock.now());
+    let Some(routed) = view.live.route(&head) else {
+        let refusal = Refusal::NotImplemented("no backend is configured");
+        return refusal.response(None).map(|body| Outbound::Own(Some(body)));
+    };
+    let backend = routed.backend;
+    let mut exchange = Exchange::begin(worker, conn, backend.id, upload);
+    match pass(&mut exchange, worker, conn, &view, routed, head).await {
+        Ok((answer, lease, limits)) => {
+            answer.map(|body| Outbound::Relay(Box::new(RelayDown::new(body, exchange, lease, limits))))
+        }
+        Err(refusal) => refuse(&mut exchange, backend, &refusal),
+    }
+}
+
+type Passed = (Response<hyper::body::Incoming>, upstream::Lease, DownLimits);
+
+/// The rooms in their order: integrity, identify, (admit,) upstream, classify.
+async fn pass(
+    exchange: &mut Exchange,
+    worker: &Rc<Worker>,
+    conn: &Rc<Conn>,
+    view: &View,
+    routed: Routed<'_>,
+    mut head: Parts,
+) -> Result<Passed, Refusal> {
+    check(&head)?;
+    let backend = routed.backend;
+    let deadline = Instant::now() + backend.timeouts.request;
+    let identity = whose(exchange, view, &routed, &head).await?;
+    worker.found(identity.as_ref().map(|identity| identity.origin));
+    exchange.is_about(subject(backend, &routed, identity, worker));
+
+    let has_body = exchange.upload_state() != UploadState::Done || exchange.upload().held() > 0;
+    forward::request(&mut head, conn, view.live.forward(), has_body);
+    let plane = routed.found.as_ref().map_or(Plane::Inference, crate::identify::Found::plane);
+    let asked =
+        upstream::ask(&ask(worker, conn, view, (backend, plane), exchange.upload(), deadline), head).await;
+    let (mut answer, lease) = asked.inspect_err(|refusal| {
+        if matches!(refusal, Refusal::Connect(_)) {
+            exchange.never_sent();
+        }
+    })?;
+
+    let status = answer.status();
+    let told = backend.starts.verdict(status, answer.headers());
+    exchange.answered(Verdict {
+        outcome: Some(told.outcome.unwrap_or_else(|| classify::outcome(status))),
+        start: told.start,
+        load: told.load,
+        status: Some(status),
+    });
+    if told.loading {
+        exchange.told_loading();
+    }
+    let (mut parts, body) = answer.into_parts();
+    forward::response(&mut parts, view.live.forward());
+    answer = Response::from_parts(parts, body);
+    let timeouts = &backend.timeouts;
+    let limits = DownLimits { between_bytes: timeouts.between_bytes, request: timeouts.request, deadline };
+    Ok((answer, lease, limits))
+}
+
+/// What hyper lets through and weir does not (RFC 9112 §3.2, §6.1; RFC 9110 §9.3.6).
+fn check(head: &Parts) -> Result<(), Refusal> {
+    if head.method == Method::CONNECT {
+        return Err(Refusal::NotImplemented("CONNECT is not served"));
+    }
+    if head.headers.contains_key(TRANSFER_ENCODING) && head.headers.contains_key(CONTENT_LENGTH) {
+        return Err(Refusal::BadRequest("both Transfer-Encoding and Content-Length"));
+    }
+    let mut hosts = head.headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (_, Some(_)) => Err(Refusal::BadRequest("more than one Host")),
+        (None, None) if head.version == http::Version::HTTP_11 => Err(Refusal::BadRequest("no Host")),
+        _ => Ok(()),
+    }
+}
+
+/// Finds the model's name; reads the body ahead when it stands there, within `identify.peek_bytes_max`.
+async fn whose(
+    exchange: &Exchange,
+    view: &View,
+    routed: &Routed<'_>,
+    head: &Parts,
+) -> Result<Option<Identity>, Refusal> {
+    let Some(found) = &routed.found else { return Ok(None) };
+    let limits = view.live.identify();
+    match found.identify(&head.uri, &head.headers, limits) {
+        Identified::Model(identity) => Ok(Some(identity)),
+        Identified::None => Ok(None),
+        Identified::NeedsBody(scan) => peek(exchange.upload(), scan, limits.peek_bytes_max.as_usize()).await,
+    }
+}
+
+async fn peek(
+    upload: &Rc<Upload>,
+    mut scan: BodyScan<'_>,
+    bytes_max: usize,
+) -> Result<Option<Identity>, Refusal> {
+    while upload.state() != UploadState::Done && upload.held() < bytes_max {
+        let more = poll_fn(|cx| upload.poll_hold(cx)).await.map_err(|_| Refusal::RequestBody)?;
+        if !more {
+            break;
+        }
+        let Some(piece) = upload.last_held() else { break };
+        if scan.feed(&piece) != Progress::NeedMore {
+            break;
+        }
+    }
+    if upload.state() == UploadState::Done {
+        scan.end();
+    }
+    let scanned = scan.finish();
+    count_flags(scanned.flags);
+    Ok(scanned.identity)
+}
+
+fn count_flags(flags: ScanFlags) {
+    let named = [
+        (flags.duplicate, "duplicate_key"),
+        (flags.not_a_string, "not_a_string"),
+        (flags.malformed, "malformed"),
+        (flags.too_long, "too_long"),
+        (flags.compressed, "compressed"),
+    ];
+    for (_, flag) in named.into_iter().filter(|(set, _)| *set) {
+        counter!(names::IDENTIFY_FLAGS, "flag" => flag).increment(1);
+    }
+}
+
+fn subject(backend: &Backend, routed: &Routed<'_>, identity: Option<Identity>, worker: &Worker) -> Subject {
+    let action = routed.found.as_ref().map_or(Action::Infer, crate::identify::Found::action);
+    let models = || std::sync::Arc::clone(&backend.models);
+    match (action, identity) {
+        (Action::Infer, None) => Subject::None,
+        (Action::Infer, Some(identity)) => {
+            let ticket = Some(backend.models.infer_began(identity.resident()));
+            Subject::Infer { identity, models: models(), ticket }
+        }
+        (Action::Load, Some(identity)) if backend.lifecycle => {
+            let ticket = Some(models().load_began(identity.resident(), worker.epoch.elapsed()));
+            Subject::Load { identity, ticket }
+        }
+        (Action::Unload, Some(identity)) if backend.lifecycle => {
+            Subject::Unload { identity, models: models() }
+        }
+        (Action::Load | Action::Unload | Action::Control, _) => Subject::Control,
+    }
+}
+
+fn ask<'a>(
+    worker: &'a Rc<Worker>,
+    conn: &Conn,
+    view: &'a View,
+    (backend, plane): (&'a Backend, Plane),
+    upload: &'a Rc<Upload>,
+    deadline: Instant,
+) -> Ask<'a> {
+    let management = backend.management.filter(|_| plane == Plane::Management);
+    let pools = match management {
+        Some(endpoint) => view.pools.get(endpoint).into_iter().collect(),
+        None => backend.in_turn().filter_map(|endpoint| view.pools.get(endpoint)).collect(),
+    };
+    Ask {
+        backend: &backend.name,
+        pools,
+        timeouts: &backend.timeouts,
+        body_idle_timeout: conn.body_idle_timeout,
+        deadline,
+        upload,
+        clock: &worker.clock,
+    }
+}
+
+fn refuse(exchange: &mut Exchange, backend: &Backend, refusal: &Refusal) -> Response<Outbound> {
+    counter!(names::HTTP_REFUSED, "reason" => refusal.reason()).increment(1);
+    tracing::debug!(reason = refusal.reason(), error = %refusal, backend = backend.name, "request refused");
+    exchange.settle(refusal.outcome());
+    refusal.response(Some(&backend.name)).map(|body| Outbound::Own(Some(body)))
+}
