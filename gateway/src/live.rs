@@ -216,7 +216,7 @@ fn compile_backend(
     Ok(Backend {
         name: backend.name.clone(),
         id,
-        matcher: Matcher::new(&dialect, &backend.requests).map_err(|error| failed(error.to_string()))?,
+        matcher: Matcher::new(dialect, &backend.requests).map_err(|error| failed(error.to_string()))?,
         starts: StartRules::new(own, &dialect.starts).map_err(|error| failed(error.to_string()))?,
         lifecycle: own.map_or(dialect.starts.lifecycle, |own| own.lifecycle || dialect.starts.lifecycle),
         endpoints: backend.endpoints.iter().map(&mut number).collect(),

@@ -146,7 +146,7 @@ impl Worker {
         }
         self.beat.upstream_idle.store(idle, Ordering::Relaxed);
         self.beat.upstream_open.store(open, Ordering::Relaxed);
-        self.beat.connections.store(self.watch.len() as u64, Ordering::Relaxed);
+        self.beat.connections.store(self.watch.count() as u64, Ordering::Relaxed);
         let since = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.beat.swept_ms.store(since, Ordering::Relaxed);
     }
@@ -205,7 +205,7 @@ async fn serve(worker: &Rc<Worker>, mut abort: watch::Receiver<bool>) {
             }
             _ = abort.wait_for(|abort| *abort) => return cut(worker).await,
         }
-        if draining && worker.doors.get() == 0 && worker.watch.len() == 0 {
+        if draining && worker.doors.get() == 0 && worker.watch.count() == 0 {
             return;
         }
     }

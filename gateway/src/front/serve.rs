@@ -53,7 +53,7 @@ pub async fn accept_loop(worker: Rc<Worker>, listener: TcpListener, door: Rc<Doo
 
 async fn admit(worker: &Rc<Worker>, door: &Rc<Door>, accepted: io::Result<(TcpStream, SocketAddr)>) {
     match accepted {
-        Ok((stream, peer)) if worker.watch.len() < door.limits.connections_max as usize => {
+        Ok((stream, peer)) if worker.watch.count() < door.limits.connections_max as usize => {
             begin(worker, door, stream, peer);
         }
         Ok((stream, _)) => {
@@ -92,10 +92,7 @@ fn begin(worker: &Rc<Worker>, door: &Rc<Door>, stream: TcpStream, peer: SocketAd
 
 async fn connection(worker: Rc<Worker>, door: Rc<Door>, stream: TcpStream, conn: Rc<Conn>) {
     let _ = stream.set_nodelay(true);
-    let protocol = match detect::protocol(&stream).await {
-        Ok(Some(protocol)) => protocol,
-        Ok(None) | Err(_) => return,
-    };
+    let Ok(Some(protocol)) = detect::protocol(&stream).await else { return };
     counter!(names::HTTP_CONNECTIONS, "listener" => door.name.clone(), "protocol" => protocol.as_str())
         .increment(1);
     let served = match protocol {

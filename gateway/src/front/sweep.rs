@@ -40,7 +40,7 @@ impl Watch {
     }
 
     /// Connections now open.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.conns.borrow().len()
     }
 

@@ -40,7 +40,7 @@ pub enum ConnectError {
 ///
 /// # Errors
 /// [`ConnectError`], decided here: refused and unresolvable are one, silence is the other.
-pub async fn open(pool: &Rc<Pool>, limit: Duration) -> Result<Lease, ConnectError> {
+pub(super) async fn open(pool: &Rc<Pool>, limit: Duration) -> Result<Lease, ConnectError> {
     let endpoint = &pool.endpoint;
     let authority = endpoint.authority();
     let connecting = TcpStream::connect((endpoint.host.as_str(), endpoint.port));

@@ -14,7 +14,7 @@ use crate::body::RelayUp;
 use crate::front::CoarseClock;
 
 /// A connection that may carry a request.
-pub type Sender = SendRequest<RelayUp>;
+pub(super) type Sender = SendRequest<RelayUp>;
 
 #[derive(Debug)]
 struct Idle {
@@ -39,7 +39,7 @@ pub struct Pool {
 #[derive(Debug)]
 pub struct Lease {
     /// The connection.
-    pub sender: Sender,
+    pub(super) sender: Sender,
     /// True when it has carried a request before, so that its death may be an idle death.
     pub reused: bool,
     served: u32,
@@ -68,7 +68,7 @@ impl Pool {
     }
 
     /// A lease on a connection just opened.
-    pub fn lease(self: &Rc<Self>, sender: Sender) -> Lease {
+    pub(super) fn lease(self: &Rc<Self>, sender: Sender) -> Lease {
         Lease { sender, reused: false, served: 0, pool: Rc::clone(self) }
     }
 
