@@ -1,5 +1,7 @@
 //! The knobs of this crate: those of the configuration's `telemetry` section, and those that have no key there yet.
 
+use std::time::Duration;
+
 /// What bounds the store. Made from a [`weir_config::Telemetry`]; a test or an embedding program sets its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -12,6 +14,8 @@ pub struct Settings {
     /// Models whose last minutes are kept as distributions at a time, 10 KB or so each; others have counts.
     /// 1,000.
     pub tracked_models_max: u32,
+    /// A model that was admitted for its success loses its slot after so long without a request. 24 hours.
+    pub idle_after: Duration,
     /// Series of all models together; while all models fit, all are exported under their own name. 5,000.
     pub series_budget: u32,
     /// Models that are, for their traffic, when not all fit. 50.
@@ -31,6 +35,7 @@ impl From<&weir_config::Telemetry> for Settings {
             shard_above_rps: config.shard_above_rps,
             sharded_models_max: config.sharded_models_max,
             tracked_models_max: 1_000,
+            idle_after: Duration::from_secs(24 * 3600),
             series_budget: 5_000,
             top_models: 50,
         }

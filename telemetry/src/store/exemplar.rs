@@ -41,6 +41,10 @@ impl Place {
         self.sequence.store(before.wrapping_add(2), Ordering::Release);
     }
 
+    pub(crate) fn clear(&self) {
+        self.put(Exemplar { trace: 0, duration_ns: 0, unix_ms: 0 });
+    }
+
     pub(crate) fn get(&self) -> Option<Exemplar> {
         let before = self.sequence.load(Ordering::Acquire);
         let [high, low, duration_ns, unix_ms] =

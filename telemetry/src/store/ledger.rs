@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::evict::Leaving;
 use super::fold::{Kept, differ, drain, is_quiet};
 use super::model::{Slot, Slots};
 use super::rank::{Limits, Reason};
@@ -28,6 +29,8 @@ pub(crate) struct Book {
     pub(crate) windows: Windows,
     pub(crate) lent: Lent,
     pub(crate) tier: Tier,
+    /// When something last happened to it.
+    pub(crate) active_at: Duration,
     /// Decayed requests per second, and `totals.started` when it was last computed.
     pub(crate) score: f64,
     pub(crate) scored: u64,
@@ -83,6 +86,11 @@ pub(crate) struct Ledger {
     pub(crate) others: Vec<Totals>,
     /// Models to be exported whatever their traffic.
     pub(crate) pins: HashSet<(BackendId, Arc<str>)>,
+    /// Models that keep their slot however long they are idle.
+    pub(crate) permanent: HashSet<(BackendId, Arc<str>)>,
+    pub(crate) leaving: Vec<Leaving>,
+    /// Requests that ended under the name of a model that has left.
+    pub(crate) retired: u64,
     pub(crate) limits: Limits,
     /// Models exported under their own name, and those in the tail.
     pub(crate) exported: u32,
@@ -116,6 +124,7 @@ impl Ledger {
             windows: Windows::default(),
             lent: Lent::No,
             tier: Tier::Tail { shown: None },
+            active_at: self.now,
             score: 0.0,
             scored: 0,
             pinned: self.pins.contains(&(model.backend, Arc::clone(name))),
@@ -127,12 +136,14 @@ impl Ledger {
 
     /// Adds to every book what was counted since the last fold.
     pub(crate) fn fold(&mut self, slots: &Slots, sets: &Sets) {
-        let Self { books, kept, delta, now, tracked, tracked_max, others, .. } = self;
-        for book in books.values_mut() {
+        let Self { books, kept, delta, now, tracked, tracked_max, others, leaving, .. } = self;
+        let leaving = leaving.iter_mut().map(|leaving| &mut leaving.book);
+        for book in books.values_mut().chain(leaving) {
             let Some(slot) = slots.get(book.model.slot) else { continue };
             if book.can_be_skipped(slot) {
                 continue;
             }
+            book.active_at = *now;
             *delta = Delta::default();
             drain(&slot.base, &slot.rare, delta);
             if let Some(set) = book.lent.set() {

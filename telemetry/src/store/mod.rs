@@ -22,6 +22,7 @@ mod ledger;
 mod promote;
 mod rank;
 mod tiers;
+mod evict;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -169,10 +170,14 @@ impl Store {
         Recorder::new(Arc::clone(self), presence)
     }
 
-    /// Gives slots to names that are known before their first request. Reserved and impossible names are passed over.
+    /// Gives slots to names that are known before their first request; they keep them for good. Reserved and impossible
+    /// names are passed over.
     pub fn configure(&self, backend: BackendId, names: &[String]) {
+        let mut ledger = self.ledger();
         for name in names {
-            self.admit(backend, name);
+            if let Admission::Slot(_) = self.admit(backend, name) {
+                ledger.permanent.insert((backend, name.as_str().into()));
+            }
         }
     }
 
@@ -204,7 +209,10 @@ impl Store {
         presences.prune(&self.taken);
         let above = self.settings.shard_above_rps;
         let passed = |epoch| presences.here.iter().all(|presence| presence.has_passed(epoch));
-        ledger.rank(now);
+        ledger.release(&self.table, &self.slots, passed);
+        if ledger.rank(now) {
+            ledger.evict(self.settings.idle_after, &self.table, &self.slots, &self.epoch);
+        }
         ledger.judge(now, above, (&self.slots, &self.sets), &self.epoch, passed);
     }
 
@@ -248,7 +256,7 @@ impl Store {
     fn take(&self, more: impl Fn(&Book, (&mut ModelSnapshot, Duration))) -> Snapshot {
         let ledger = self.folded();
         let mut models = Vec::with_capacity(ledger.exported as usize + Reserved::ALL.len());
-        let mut withdrawn = 0;
+        let mut withdrawn = ledger.retired;
         for book in ledger.books.values() {
             if let Tier::Tail { shown: Some(shown) } = &book.tier {
                 withdrawn += shown.settled();

@@ -33,6 +33,12 @@ impl Slot {
     pub(crate) fn exemplars(&self) -> [Option<Exemplar>; 3] {
         self.exemplars.get().map_or([None; 3], |places| places.each_ref().map(Place::get))
     }
+
+    /// Drops what is not a counter, when the model has left; the counters were folded away.
+    pub(crate) fn forget(&self) {
+        self.rare.load_last.store(0, Relaxed);
+        self.exemplars.get().into_iter().flat_map(|places| places.iter()).for_each(Place::clear);
+    }
 }
 
 /// Counters of what happens to a model rarely, so that sharing them costs nothing.

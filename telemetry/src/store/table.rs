@@ -143,6 +143,23 @@ impl Table {
         self.waiting_count.store(0, Ordering::Release);
     }
 
+    /// Takes names out of the published map. Their slots are not free before [`Table::free`].
+    pub(crate) fn remove<'n>(&self, names: impl Iterator<Item = (BackendId, &'n str)>) {
+        // The lock keeps a publication from bringing back an older map.
+        let _waiting = self.lock();
+        let mut map = Map::clone(&self.published.load());
+        for (backend, name) in names {
+            map.remove(&Lookup(backend, name));
+        }
+        self.published.store(Arc::new(map));
+    }
+
+    /// Lets a slot be given to another name, under a new generation.
+    pub(crate) fn free(&self, slot: u32, generation: u16) {
+        self.lock().free.push_back((slot, generation));
+        self.full.store(false, Ordering::Relaxed);
+    }
+
     /// Looks in the published map.
     pub(crate) fn find(&self, backend: BackendId, name: &str) -> Option<ModelRef> {
         self.published.load().get(&Lookup(backend, name)).copied()

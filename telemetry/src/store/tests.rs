@@ -1,3 +1,5 @@
+mod places;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -195,7 +197,7 @@ fn a_busy_model_gets_lanes_of_its_own_and_gives_them_back() {
 }
 
 /// Four workers, the control plane ticking at random intervals (the clock also leaps and steps back), names admitted
-/// meanwhile, models promoted and demoted: nothing is lost and nothing is counted twice.
+/// meanwhile, models promoted, demoted and evicted as idle: nothing is lost and nothing is counted twice.
 #[test]
 fn all_models_together_equal_the_requests_sent_under_concurrent_load() {
     let settings =
@@ -210,7 +212,7 @@ fn all_models_together_equal_the_requests_sent_under_concurrent_load() {
                 let recorder = store.recorder(worker as usize);
                 scope.spawn(move || {
                     let mut random = worker + 1;
-                    for _ in 0..PER_WORKER {
+                    for count in 0..PER_WORKER {
                         random = random
                             .wrapping_mul(6_364_136_223_846_793_005)
                             .wrapping_add(1_442_695_040_888_963_407);
@@ -218,7 +220,7 @@ fn all_models_together_equal_the_requests_sent_under_concurrent_load() {
                         let outcome = Outcome::ALL[(dice % 16).min(7) as usize];
                         let outcome = if dice % 16 > 7 { Outcome::Ok } else { outcome };
                         let seen = Observation::new(outcome, Start::ALL[(dice % 3) as usize], dice);
-                        request(&recorder, backend, &format!("m{}", (dice >> 4) % 60), &seen);
+                        request(&recorder, backend, &format!("m{}", (dice >> 4) % 20 + count / 1_000), &seen);
                     }
                 })
             })
@@ -241,10 +243,10 @@ fn all_models_together_equal_the_requests_sent_under_concurrent_load() {
         done.store(true, Ordering::Release);
     });
     let snapshot = store.snapshot();
-    assert_eq!(snapshot.settled(), 4 * PER_WORKER);
+    assert_eq!(snapshot.settled() + snapshot.withdrawn, 4 * PER_WORKER);
     assert_eq!(snapshot.workers, [PER_WORKER; 4]);
     assert_eq!(snapshot.models.iter().map(|model| model.in_flight()).sum::<u64>(), 0);
-    assert_eq!(snapshot.models_known, 40);
+    assert!(snapshot.models_known <= 40 && store.ledger().retired > 0, "no model was ever evicted");
     let cells = |model: &ModelSnapshot| model.durations.iter().map(|of| of.count()).sum::<u64>();
     assert!(snapshot.models.iter().all(|model| cells(model) == model.requests(Outcome::Ok)));
     assert!(promoted.load(Ordering::Relaxed) > 0, "no model was ever promoted");
@@ -287,74 +289,4 @@ fn one_model_can_be_asked_for_with_its_last_minutes_and_idle_ones_make_room_for_
     );
     assert!(store.model("b", "nobody").is_none() && store.model("nobody", "a").is_none());
     assert!(store.model("b", "__none__").is_some());
-}
-
-/// Models beyond the budget are `__other__`, and whatever moves in and out, nothing is counted twice or lost.
-#[test]
-fn exported_models_and_the_tail_equal_the_requests_sent_across_rounds() {
-    let settings =
-        Settings { series_budget: 8 * 75, top_models: 4, shard_above_rps: 5, ..Settings::default() };
-    let (store, backend) = store(settings);
-    let recorders = [store.recorder(0), store.recorder(1)];
-    let (mut sent, mut last, mut left) = (0_u64, std::collections::BTreeMap::new(), 0);
-    let mut open = Vec::new();
-    for minute in 0..240_u64 {
-        for number in 0..40_u64 {
-            // Ten models are busy at a time, and others every 40 minutes.
-            let busy = (number + minute / 40 * 7) % 40 < 10;
-            for count in 0..if busy { 20 + number } else { 1 } {
-                request(&recorders[(count % 2) as usize], backend, &format!("m{number}"), &OK);
-                sent += 1;
-            }
-        }
-        // One request is always on its way through the rounds.
-        let recorder = &recorders[0];
-        if let Some(model) = recorder.resolve(backend, &format!("m{}", minute % 40)) {
-            recorder.begin(model);
-            open.push(model);
-        }
-        if minute % 3 == 0 && !open.is_empty() {
-            recorder.end(open.remove(0), &OK);
-            sent += 1;
-        }
-        for second in [0, 30] {
-            store.tick(Duration::from_secs(minute * 60 + second));
-        }
-        let snapshot = store.snapshot();
-        assert_eq!(snapshot.settled() + snapshot.withdrawn, sent, "minute {minute}");
-        let in_flight: u64 = snapshot.models.iter().map(|model| model.in_flight()).sum();
-        assert_eq!(in_flight, open.len() as u64, "minute {minute}");
-        assert!(snapshot.models_exported <= 8 && snapshot.models_known == 40);
-        for model in &snapshot.models {
-            let now = (model.settled(), model.durations[0].sum_ns());
-            let before = last.insert(Arc::clone(&model.model), now).unwrap_or_default();
-            assert!(before <= now, "{} fell from {before:?} to {now:?}", model.model);
-        }
-        left += u64::from(snapshot.withdrawn > 0);
-    }
-    assert!(left > 0, "no model ever left");
-    let sum: u64 = (0..40).map(|n| store.model("b", &format!("m{n}")).unwrap().settled()).sum();
-    assert_eq!(sum + store.model("b", "__unknown__").map_or(0, |model| model.settled()), sent);
-}
-
-#[test]
-fn a_pinned_model_is_exported_without_traffic_and_says_why() {
-    let (store, backend) = store(Settings { series_budget: 4 * 75, top_models: 2, ..Settings::default() });
-    let recorder = store.recorder(0);
-    store.pin(backend, &["z".to_owned()]);
-    store.tick(Duration::ZERO);
-    for minute in 1..40 {
-        for name in ["a", "b", "c", "d", "e", "f"] {
-            request(&recorder, backend, name, &OK);
-        }
-        store.tick(Duration::from_secs(60 * minute));
-    }
-    let reason = |name: &str| store.model("b", name).unwrap().reason;
-    assert_eq!(reason("z"), Some(Reason::Pinned));
-    assert_eq!(reason("f"), None);
-    assert_eq!(["a", "b", "c"].map(reason), [Some(Reason::Rank); 3]);
-    assert_eq!(store.snapshot().model("b", "__other__").unwrap().settled() % 3, 0);
-    store.pin(backend, &["f".to_owned()]);
-    store.tick(Duration::from_secs(60 * 40));
-    assert_eq!((reason("f"), reason("z")), (Some(Reason::Pinned), None));
 }

@@ -26,11 +26,11 @@ impl Ledger {
         }
     }
 
-    /// Holds a round, if the last is old enough.
-    pub(super) fn rank(&mut self, now: Duration) {
-        let Some(elapsed) = now.checked_sub(*self.ranked_at.get_or_insert(now)) else { return };
+    /// Holds a round, if the last is old enough; says whether it was.
+    pub(super) fn rank(&mut self, now: Duration) -> bool {
+        let Some(elapsed) = now.checked_sub(*self.ranked_at.get_or_insert(now)) else { return false };
         if elapsed < ROUND_EVERY {
-            return;
+            return false;
         }
         self.ranked_at = Some(now);
         let models = self.books.values_mut().filter(|book| !book.model.is_reserved());
@@ -49,6 +49,7 @@ impl Ledger {
         let exported = entries.iter().filter(|entry| entry.since.is_some()).count();
         self.exported = u32::try_from(exported).unwrap_or(u32::MAX);
         self.tail = u32::try_from(entries.len() - exported).unwrap_or(u32::MAX);
+        true
     }
 }
 
@@ -79,15 +80,19 @@ impl Book {
                 let any = hidden.settled() > 0 || hidden.loads + hidden.load_failures + hidden.evictions > 0;
                 self.tier = exported(since, why, any.then(|| Box::new(hidden)));
             }
-            (Tier::Exported { hidden, .. }, None) => {
-                let mut shown =
-                    hidden.take().map_or_else(|| self.totals.clone(), |hidden| self.totals.since(&hidden));
-                let open = shown.take_in_flight();
-                other.started = other.started.wrapping_add(open);
-                self.tier = Tier::Tail { shown: Some(Box::new(shown)) };
-            }
+            (Tier::Exported { .. }, None) => self.leave(other),
             (Tier::Tail { .. }, None) => (),
         }
+    }
+
+    /// From now on part of `__other__`, with what is in flight.
+    pub(super) fn leave(&mut self, other: &mut Totals) {
+        let Tier::Exported { hidden, .. } = &mut self.tier else { return };
+        let mut shown =
+            hidden.take().map_or_else(|| self.totals.clone(), |hidden| self.totals.since(&hidden));
+        let open = shown.take_in_flight();
+        other.started = other.started.wrapping_add(open);
+        self.tier = Tier::Tail { shown: Some(Box::new(shown)) };
     }
 
     /// What is exported under the model's name; `None` if nothing is.
