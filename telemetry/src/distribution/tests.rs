@@ -1,3 +1,5 @@
+//! Tests of `distribution`.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of `store`.
+
 mod places;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,3 +1,5 @@
+//! Tests of `encode/protobuf`.
+
 use std::time::Duration;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of `encode/text`.
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Tests of `store/rank`.
+
 use std::collections::BTreeSet;
 
 use super::*;

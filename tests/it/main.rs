@@ -1,0 +1,8 @@
+//! The gateway over loopback, a chapter a room.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod tidy;
+mod relay;
+mod faults;
+mod models;
+mod drain;

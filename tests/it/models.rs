@@ -1,0 +1,78 @@
+//! Counts by model: equal to the requests sent, and none for names that no backend knows.
+
+use weir_tests::backend::{self, Backend};
+use weir_tests::client::{self, Client};
+use weir_tests::gateway::Gateway;
+
+fn known_models() -> Backend {
+    Backend::answering(|seen| {
+        if seen.head.contains("/models/known-") {
+            backend::answer("200 OK", "x-model-cold: false\r\n", "{}")
+        } else {
+            backend::answer("404 Not Found", "", "{}")
+        }
+    })
+}
+
+#[test]
+fn every_request_is_counted_under_its_model_from_the_first_on() {
+    let backend = known_models();
+    let gateway = Gateway::before("triton", backend.address);
+    let mut client = Client::connect(gateway.address);
+    for n in 0..30 {
+        client.post(&format!("/v2/models/known-{}/infer", n % 3), "", "{}");
+        assert_eq!(client.answer().status, 200);
+    }
+    for n in 0..3 {
+        assert!((gateway.requests("triton", &format!("known-{n}"), "ok") - 10.0).abs() < f64::EPSILON);
+    }
+}
+
+#[test]
+fn ten_thousand_random_names_mint_no_series() {
+    let backend = known_models();
+    let gateway = Gateway::before("triton", backend.address);
+    let mut client = Client::connect(gateway.address);
+    for n in 0..10_000_u32 {
+        client.post(&format!("/v2/models/random-{:x}/infer", n.wrapping_mul(2_654_435_761)), "", "{}");
+        assert_eq!(client.answer().status, 404);
+    }
+    let unknown =
+        "weir_model_requests_total{backend=\"triton\",model=\"__unknown__\",outcome=\"client_error\"}";
+    gateway.wait_for(unknown, 10_000.0);
+    let scrape = client::get(gateway.admin, "/metrics").body_text();
+    assert!(!scrape.contains("random-"), "a random name is a series");
+    assert!((gateway.value("weir_models_known") - 0.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn a_request_without_a_model_is_served_as_none() {
+    let backend = Backend::fine();
+    let gateway = Gateway::before("openai", backend.address);
+    let answer = client::post(gateway.address, "/v1/chat/completions", "{\"no\":\"model\"}");
+    assert_eq!(answer.status, 200);
+    gateway.wait_for("weir_model_requests_total{backend=\"openai\",model=\"__none__\",outcome=\"ok\"}", 1.0);
+}
+
+#[test]
+fn a_name_given_twice_is_flagged_and_the_last_one_counts() {
+    let backend = Backend::fine();
+    let gateway = Gateway::before("openai", backend.address);
+    client::post(gateway.address, "/v1/chat/completions", "{\"model\":\"first\",\"model\":\"last\"}");
+    gateway.wait_for("weir_model_requests_total{backend=\"openai\",model=\"last\",outcome=\"ok\"}", 1.0);
+    assert!(gateway.value("weir_identify_flags_total{flag=\"duplicate_key\"}") >= 1.0);
+}
+
+#[test]
+fn a_cold_start_told_by_a_header_is_counted_with_its_evidence() {
+    let backend = Backend::answering(|_| {
+        backend::answer("200 OK", "x-model-cold: true\r\nx-model-load-ms: 1500\r\n", "{}")
+    });
+    let gateway = Gateway::before("triton", backend.address);
+    client::post(gateway.address, "/v2/models/alpha/infer", "{}");
+    gateway.wait_for(
+        "weir_model_cold_starts_total{backend=\"triton\",model=\"alpha\",evidence=\"header\"}",
+        1.0,
+    );
+    gateway.wait_for("weir_model_load_seconds_total{backend=\"triton\",model=\"alpha\"}", 1.5);
+}
