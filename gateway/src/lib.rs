@@ -20,5 +20,4 @@ pub mod upstream;
 pub mod classify;
 pub mod residency;
 pub mod admin;
-#[path = "demo_pending/mod.rs"]
 pub mod demo;

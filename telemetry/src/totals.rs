@@ -94,7 +94,7 @@ impl Totals {
     }
 
     /// Adds the totals of another.
-    pub(crate) fn merge(&mut self, other: &Self) {
+    pub fn merge(&mut self, other: &Self) {
         self.started = self.started.wrapping_add(other.started);
         zip(&mut self.outcomes, &other.outcomes, |ours, theirs| *ours += theirs);
         zip(&mut self.cold_starts, &other.cold_starts, |ours, theirs| *ours += theirs);
