@@ -76,3 +76,24 @@ fn a_cold_start_told_by_a_header_is_counted_with_its_evidence() {
     );
     gateway.wait_for("weir_model_load_seconds_total{backend=\"triton\",model=\"alpha\"}", 1.5);
 }
+
+#[test]
+fn the_tail_is_scraped_apart() {
+    let backend = Backend::fine();
+    let gateway = Gateway::before("triton", backend.address);
+    let tail = client::get(gateway.admin, "/metrics/tail");
+    assert_eq!(tail.status, 200);
+    assert!(tail.body_text().contains("weir_tail_omitted_models 0"), "{}", tail.body_text());
+}
+
+#[test]
+fn a_form_field_names_the_model_behind_a_file() {
+    let backend = Backend::fine();
+    let gateway = Gateway::before("openai", backend.address);
+    let mut client = Client::connect(gateway.address);
+    let body = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nmodel=no\r\n--b\r\n\
+                content-disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--b--\r\n";
+    client.post("/v1/audio/transcriptions", "content-type: multipart/form-data; boundary=b\r\n", body);
+    assert_eq!(client.answer().status, 200);
+    gateway.wait_for("weir_model_requests_total{backend=\"openai\",model=\"whisper-1\",outcome=\"ok\"}", 1.0);
+}

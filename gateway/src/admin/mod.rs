@@ -43,6 +43,7 @@ pub fn router(state: Arc<State>) -> Router {
     Router::new()
         .route("/", get(index))
         .route("/metrics", get(scrape::metrics))
+        .route("/metrics/tail", get(scrape::tail))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/api/v1/models", get(models::list))
@@ -59,6 +60,7 @@ pub fn router(state: Arc<State>) -> Router {
 
 const INDEX: &str = "weir\n
   /metrics          Prometheus text 0.0.4
+  /metrics/tail     counters of the models that are summed up as __other__
   /api/v1/models    every model: rate, errors, p50/p95/p99 hot and cold (JSON)
   /healthz          are all workers alive?
   /readyz           is new traffic welcome?

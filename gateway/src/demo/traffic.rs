@@ -35,6 +35,8 @@ struct Caller {
     idle: RefCell<Vec<SendRequest<Full<Bytes>>>>,
     /// When each loaded model was last asked for, in requests.
     loaded: RefCell<HashMap<usize, u64>>,
+    /// Requests on their way, and loads, by model: what is busy is not unloaded.
+    busy: RefCell<HashMap<usize, u32>>,
     asked: Cell<u64>,
 }
 
@@ -53,6 +55,7 @@ pub(super) fn start(
                 weir,
                 idle: RefCell::default(),
                 loaded: RefCell::default(),
+                busy: RefCell::default(),
                 asked: Cell::new(0),
             });
             tokio::select! {
@@ -104,9 +107,35 @@ impl Local for Rc<Semaphore> {
     }
 }
 
+/// A model is busy for as long as one of these lives.
+struct Busy {
+    caller: Rc<Caller>,
+    number: usize,
+}
+
+impl Busy {
+    fn new(caller: &Rc<Caller>, number: usize) -> Self {
+        *caller.busy.borrow_mut().entry(number).or_default() += 1;
+        Self { caller: Rc::clone(caller), number }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let mut busy = self.caller.busy.borrow_mut();
+        if let Some(count) = busy.get_mut(&self.number) {
+            *count -= 1;
+            if *count == 0 {
+                busy.remove(&self.number);
+            }
+        }
+    }
+}
+
 impl Caller {
     async fn ask_for(self: &Rc<Self>, number: usize) {
         let Some(model) = self.fleet.models.get(number) else { return };
+        let _busy = Busy::new(self, number);
         self.asked.set(self.asked.get() + 1);
         let known = self.loaded.borrow_mut().insert(number, self.asked.get()).is_some();
         if !known {
@@ -114,6 +143,7 @@ impl Caller {
             let body = format!("{{\"model_name\":\"{0}\",\"url\":\"/models/{0}\"}}", model.name);
             let caller = Rc::clone(self);
             tokio::task::spawn_local(async move {
+                let _busy = Busy::new(&caller, number);
                 let loaded = caller.call(Method::POST, "/models", body).await;
                 if !matches!(loaded, Some(StatusCode::OK | StatusCode::CONFLICT)) {
                     caller.loaded.borrow_mut().remove(&number);
@@ -135,10 +165,16 @@ impl Caller {
                 if loaded.keys().map(size).sum::<u64>() <= self.fleet.memory_mib {
                     return;
                 }
-                let others = loaded.iter().filter(|(other, _)| **other != number);
+                let busy = self.busy.borrow();
+                let others =
+                    loaded.iter().filter(|(other, _)| **other != number && !busy.contains_key(other));
                 others.min_by_key(|(_, asked)| **asked).map(|(other, _)| *other)
             };
-            let Some(victim) = victim else { return };
+            // Everything is busy: the next to end makes room.
+            let Some(victim) = victim else {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            };
             self.loaded.borrow_mut().remove(&victim);
             if let Some(model) = self.fleet.models.get(victim) {
                 self.call(Method::DELETE, &format!("/models/{}", model.name), String::new()).await;
