@@ -2,8 +2,11 @@
 //!
 //! Cost of a request here, beside what the rooms state: one `Rc` for the body's state, one box for the answer's relay.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -23,6 +26,37 @@ use crate::live::{Backend, Routed};
 use crate::refusal::Refusal;
 use crate::upstream::{self, Ask};
 use crate::worker::{View, Worker};
+
+/// The data path behind one client's connection, as a service: what tests and embedding programs drive without a socket. The front
+/// calls [`serve`] itself, which needs no box.
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    worker: Rc<Worker>,
+    conn: Rc<Conn>,
+}
+
+impl Proxy {
+    /// The data path of `worker` for the client of `conn`.
+    pub const fn new(worker: Rc<Worker>, conn: Rc<Conn>) -> Self {
+        Self { worker, conn }
+    }
+}
+
+impl tower::Service<Request<Inbound>> for Proxy {
+    type Response = Response<Outbound>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Outbound>, Infallible>>>>;
+
+    /// Always ready: what there is no room for is refused by a response.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Inbound>) -> Self::Future {
+        let Self { worker, conn } = self.clone();
+        Box::pin(async move { Ok(serve(&worker, &conn, request).await) })
+    }
+}
 
 /// Serves one request: never fails, every end is a response and one observation.
 pub async fn serve(worker: &Rc<Worker>, conn: &Rc<Conn>, request: Request<Inbound>) -> Response<Outbound> {

@@ -3,6 +3,7 @@
 
 mod tidy;
 mod relay;
+mod service;
 mod faults;
 mod models;
 mod drain;
