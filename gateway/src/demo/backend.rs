@@ -1,4 +1,4 @@
-//! The simulated multi-model server: SageMaker's container contract (load, invoke, unload) with a memory that most models do not fit
+//! The simulated multi-model server: SageMaker's container contract (load, invoke, unload) with a memory that not all models fit
 //! into. An invocation of a model that is loading waits for it, as MMS does.
 
 use std::cell::RefCell;

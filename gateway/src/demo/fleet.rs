@@ -23,7 +23,7 @@ pub(super) struct Model {
 pub(super) struct Fleet {
     /// By traffic: the first one is asked for most.
     pub models: Vec<Model>,
-    /// Memory of the server, MiB: most of the models do not fit at a time.
+    /// Memory of the server, MiB: about one model in eight does not fit.
     pub memory_mib: u64,
     /// Running sums of the weights of Zipf's law, exponent 1.
     weights: Vec<f64>,
@@ -41,7 +41,7 @@ impl Fleet {
             })
             .collect();
         let all: u64 = models.iter().map(|model| model.size_mib).sum();
-        let memory_mib = (all * 3 / 5).max(1_000);
+        let memory_mib = (all * 7 / 8).max(1_000);
         let mut sum = 0.0;
         let weights = (0..count).map(|rank| {
             sum += 1.0 / f64::from(rank + 1);

@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::LocalSet;
 
 use super::fleet::Fleet;
@@ -38,6 +38,8 @@ struct Caller {
     /// Requests on their way, and loads, by model: what is busy is not unloaded.
     busy: RefCell<HashMap<usize, u32>>,
     asked: Cell<u64>,
+    /// One load is being made room for at a time.
+    platform: Mutex<()>,
 }
 
 /// Starts it; it ends when `stop` says so.
@@ -57,6 +59,7 @@ pub(super) fn start(
                 loaded: RefCell::default(),
                 busy: RefCell::default(),
                 asked: Cell::new(0),
+                platform: Mutex::new(()),
             });
             tokio::select! {
                 () = drive(caller, rate, seed) => {}
@@ -135,25 +138,51 @@ impl Drop for Busy {
 impl Caller {
     async fn ask_for(self: &Rc<Self>, number: usize) {
         let Some(model) = self.fleet.models.get(number) else { return };
-        let _busy = Busy::new(self, number);
-        self.asked.set(self.asked.get() + 1);
-        let known = self.loaded.borrow_mut().insert(number, self.asked.get()).is_some();
-        if !known {
-            self.make_room(number).await;
-            let body = format!("{{\"model_name\":\"{0}\",\"url\":\"/models/{0}\"}}", model.name);
-            let caller = Rc::clone(self);
-            tokio::task::spawn_local(async move {
-                let _busy = Busy::new(&caller, number);
-                let loaded = caller.call(Method::POST, "/models", body).await;
-                if !matches!(loaded, Some(StatusCode::OK | StatusCode::CONFLICT)) {
-                    caller.loaded.borrow_mut().remove(&number);
-                }
-            });
-            // The load is on its way before the invocation that waits for it.
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let _busy = self.hold(number).await;
         let path = format!("/models/{}/invoke", model.name);
         self.call(Method::POST, &path, "{\"x\":[1,2,3]}".to_owned()).await;
+    }
+
+    /// Returns once the model is loaded or its load is on its way; it is not unloaded while what is returned lives.
+    async fn hold(self: &Rc<Self>, number: usize) -> Busy {
+        if self.touch(number) {
+            return Busy::new(self, number);
+        }
+        // The platform makes room for one model at a time, so what waits here takes no memory yet.
+        let _turn = self.platform.lock().await;
+        if self.touch(number) {
+            return Busy::new(self, number);
+        }
+        self.make_room(number).await;
+        let busy = Busy::new(self, number);
+        let caller = Rc::clone(self);
+        let load = tokio::task::spawn_local(async move {
+            let _busy = Busy::new(&caller, number);
+            let name = caller.fleet.models.get(number).map(|model| model.name.as_str()).unwrap_or_default();
+            let body = format!("{{\"model_name\":\"{name}\",\"url\":\"/models/{name}\"}}");
+            let loaded = caller.call(Method::POST, "/models", body).await;
+            if !matches!(loaded, Some(StatusCode::OK | StatusCode::CONFLICT)) {
+                caller.loaded.borrow_mut().remove(&number);
+            }
+        });
+        // The load is on its way before the first invocation, which waits for it at the server.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if !load.is_finished() {
+            self.loaded.borrow_mut().insert(number, self.asked.get());
+        }
+        busy
+    }
+
+    /// Whether the model is loaded; it is the most recently used one then.
+    fn touch(&self, number: usize) -> bool {
+        self.asked.set(self.asked.get() + 1);
+        let mut loaded = self.loaded.borrow_mut();
+        let asked = loaded.get_mut(&number);
+        let known = asked.is_some();
+        if let Some(asked) = asked {
+            *asked = self.asked.get();
+        }
+        known
     }
 
     /// Unloads what was least recently used until the model fits.
@@ -162,17 +191,16 @@ impl Caller {
         loop {
             let victim = {
                 let loaded = self.loaded.borrow();
-                if loaded.keys().map(size).sum::<u64>() <= self.fleet.memory_mib {
+                if loaded.keys().map(size).sum::<u64>() + size(&number) <= self.fleet.memory_mib {
                     return;
                 }
                 let busy = self.busy.borrow();
-                let others =
-                    loaded.iter().filter(|(other, _)| **other != number && !busy.contains_key(other));
-                others.min_by_key(|(_, asked)| **asked).map(|(other, _)| *other)
+                let quiet = loaded.iter().filter(|(other, _)| !busy.contains_key(other));
+                quiet.min_by_key(|(_, asked)| **asked).map(|(other, _)| *other)
             };
             // Everything is busy: the next to end makes room.
             let Some(victim) = victim else {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
                 continue;
             };
             self.loaded.borrow_mut().remove(&victim);
