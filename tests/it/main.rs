@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod tidy;
+mod cli;
 mod relay;
 mod service;
 mod faults;
