@@ -48,7 +48,7 @@ pub struct ListenLimits {
     /// Number of header lines of a request. Default 100; 16 to 1000. Above it: 431.
     #[garde(range(min = 16, max = 1000))]
     pub header_count_max: u16,
-    /// Time from the first byte of a request's head to its last. Default `10s`; 100ms to 5m. After it: 408.
+    /// Time from the first byte of a request's head to its last. Default `10s`; 100ms to 5m. After it the connection is closed.
     #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     #[garde(custom(duration_within("100ms", "5m")))]

@@ -7,6 +7,7 @@
 mod down;
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -86,8 +87,10 @@ pub enum UploadState {
     Open,
     /// All of it has been taken.
     Done,
-    /// The client's side broke.
+    /// What the client sent is malformed.
     Failed,
+    /// The client went away within it.
+    Gone,
 }
 
 /// One request body on its way up, shared by the attempt that sends it and the exchange that watches it.
@@ -171,7 +174,7 @@ impl Upload {
 
     /// Whether all that was taken from the client is still at hand.
     pub fn is_replayable(&self) -> bool {
-        !self.kept.borrow().lost && self.state.get() != UploadState::Failed
+        !self.kept.borrow().lost && !matches!(self.state.get(), UploadState::Failed | UploadState::Gone)
     }
 
     /// An answer has begun, or no retry is wanted: what is given away from now on is not kept.
@@ -185,6 +188,7 @@ impl Upload {
         let polled = ready!(polled);
         match &polled {
             None => self.state.set(UploadState::Done),
+            Some(Err(error)) if client_is_gone(error) => self.state.set(UploadState::Gone),
             Some(Err(_)) => self.state.set(UploadState::Failed),
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
@@ -220,6 +224,19 @@ impl Upload {
         drop(kept);
         self.keep(frame);
     }
+}
+
+/// Whether a body ended because its connection did, and not because of what came over it.
+fn client_is_gone(error: &hyper::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+            return matches!(io.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof);
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The request body of one attempt.

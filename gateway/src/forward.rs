@@ -7,8 +7,8 @@
 use std::net::SocketAddr;
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE, VIA,
+    CONNECTION, CONTENT_LENGTH, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
+    UPGRADE, VIA,
 };
 use http::{Version, request, response};
 use weir_config::{Forward, ForwardedPolicy};
@@ -42,13 +42,14 @@ fn is_protected(name: &str) -> bool {
             .is_some_and(|head| head.eq_ignore_ascii_case("x-amz-") || head.eq_ignore_ascii_case("x-mode"))
 }
 
-/// Removes hop-by-hop fields and those named in Connection. `te: trailers` is the one TE value that survives.
+/// Removes hop-by-hop fields and those named in Connection. `te: trailers` is the one TE value that survives; Trailer stays, since
+/// trailers are relayed.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
         strip_named(headers);
     }
     let trailers = headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
-    for name in [&CONNECTION, &TRANSFER_ENCODING, &TE, &UPGRADE, &TRAILER, &KEEP_ALIVE, &PROXY_CONNECTION] {
+    for name in [&CONNECTION, &TRANSFER_ENCODING, &TE, &UPGRADE, &KEEP_ALIVE, &PROXY_CONNECTION] {
         headers.remove(name);
     }
     if trailers {
@@ -100,6 +101,10 @@ pub fn request(head: &mut request::Parts, conn: &Conn, policy: &Forward, has_bod
 /// Makes a backend's answer head ours.
 pub fn response(head: &mut response::Parts, policy: &Forward) {
     let received = head.version;
+    if head.headers.contains_key(TRANSFER_ENCODING) {
+        // The chunks are what was read; a length beside them is a lie (RFC 9112 §6.3).
+        head.headers.remove(CONTENT_LENGTH);
+    }
     strip_hop_by_hop(&mut head.headers);
     if policy.via {
         add_via(&mut head.headers, received, &policy.via_name);

@@ -163,7 +163,10 @@ async fn peek(
     bytes_max: usize,
 ) -> Result<Option<Identity>, Refusal> {
     while upload.state() != UploadState::Done && upload.held() < bytes_max {
-        let more = poll_fn(|cx| upload.poll_hold(cx)).await.map_err(|_| Refusal::RequestBody)?;
+        let more = poll_fn(|cx| upload.poll_hold(cx)).await.map_err(|_| match upload.state() {
+            UploadState::Gone => Refusal::ClientGone,
+            _ => Refusal::RequestBody,
+        })?;
         if !more {
             break;
         }

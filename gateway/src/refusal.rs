@@ -21,6 +21,9 @@ pub enum Refusal {
     /// The client's body broke off or was malformed.
     #[error("the request body could not be read")]
     RequestBody,
+    /// The client went away within its body.
+    #[error("the client went away")]
+    ClientGone,
     /// The client stopped sending its body.
     #[error("no more of the request body within {0:?}")]
     RequestBodyTimeout(Duration),
@@ -53,6 +56,7 @@ impl Refusal {
         match self {
             Self::BadRequest(_) => "bad_request",
             Self::RequestBody => "request_body",
+            Self::ClientGone => "client_gone",
             Self::RequestBodyTimeout(_) => "request_body_timeout",
             Self::NotImplemented(_) => "not_implemented",
             Self::Connect(ConnectError::Failed { .. }) => "connect_failed",
@@ -68,7 +72,7 @@ impl Refusal {
     /// The status that the client sees (RFC 9110 §15.6).
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) | Self::RequestBody => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::RequestBody | Self::ClientGone => StatusCode::BAD_REQUEST,
             Self::RequestBodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::Connect(ConnectError::Failed { .. })
@@ -88,6 +92,7 @@ impl Refusal {
             | Self::RequestBody
             | Self::RequestBodyTimeout(_)
             | Self::NotImplemented(_) => Outcome::ClientError,
+            Self::ClientGone => Outcome::Cancelled,
             Self::Connect(_) => Outcome::Unreachable,
             Self::FirstByteTimeout(_) | Self::RequestTimeout(_) => Outcome::Timeout,
             Self::NoAnswer(_) | Self::BadAnswer(_) | Self::UnaskedUpgrade => Outcome::ServerError,
@@ -98,7 +103,11 @@ impl Refusal {
     fn closes(&self) -> bool {
         matches!(
             self,
-            Self::BadRequest(_) | Self::RequestBody | Self::RequestBodyTimeout(_) | Self::NotImplemented(_)
+            Self::BadRequest(_)
+                | Self::RequestBody
+                | Self::ClientGone
+                | Self::RequestBodyTimeout(_)
+                | Self::NotImplemented(_)
         )
     }
 

@@ -41,6 +41,9 @@ fn no_backend_is_a_clear_error_and_wrong_usage_is_2() {
     assert!(text(&nothing.stderr).contains("backend"), "{}", text(&nothing.stderr));
     assert_eq!(weir(&["serve", "--backend", "tritn=http://127.0.0.1:1"]).status.code(), Some(78));
     assert_eq!(weir(&["serve", "--backend", "no-url"]).status.code(), Some(2));
+    let loud = weir(&["serve", "--backend", "triton=http://127.0.0.1:1", "--log", "loud"]);
+    assert_eq!(loud.status.code(), Some(1));
+    assert!(text(&loud.stderr).contains("log level \"loud\""), "{}", text(&loud.stderr));
     assert_eq!(weir(&["nonsense"]).status.code(), Some(2));
 }
 

@@ -47,7 +47,7 @@ fn a_head_that_never_ends_and_a_silent_client_are_closed() {
     let second = Duration::from_secs(1);
     let change = limits(move |limits| (limits.header_read_timeout, limits.idle_timeout) = (second, second));
     let gateway = Gateway::with("triton", backend.address, change);
-    for said in ["", "POST /x HTTP/1.1\r\nhost: w"] {
+    for said in ["", "POST /x HTTP/1.1\r\nhost: w", "PRI * HT"] {
         let mut client = Client::connect(gateway.address);
         client.send(said);
         assert_eq!(client.answer().status, 0, "{said:?}");
@@ -68,6 +68,28 @@ fn a_body_that_stops_is_408_and_the_clients_error() {
     let answer = client.answer();
     assert_eq!(answer.status, 408, "{}", answer.body_text());
     gateway.wait_for(&outcome("client_error"), 1.0);
+}
+
+#[test]
+fn a_client_that_leaves_within_its_body_is_cancelled() {
+    let backend = Backend::fine();
+    let gateway = Gateway::before("triton", backend.address);
+    let mut client = Client::connect(gateway.address);
+    client.send(format!("POST {INFER} HTTP/1.1\r\nhost: weir\r\ncontent-length: 2000\r\n\r\n{{}}"));
+    drop(client);
+    gateway.wait_for(&outcome("cancelled"), 1.0);
+}
+
+#[test]
+fn an_address_that_another_gateway_has_is_refused() {
+    let backend = Backend::fine();
+    let gateway = Gateway::before("triton", backend.address);
+    let flag: weir_config::BackendFlag = format!("triton=http://{}", backend.address).parse().unwrap();
+    let mut config = Config::from_flags(&[flag]).unwrap();
+    config.listeners.first_mut().unwrap().address = gateway.address;
+    config.admin.address = "127.0.0.1:0".parse().unwrap();
+    let error = weir_gateway::app::Gateway::start(config).unwrap_err();
+    assert!(error.to_string().contains(&format!("cannot listen on {}", gateway.address)), "{error}");
 }
 
 #[test]

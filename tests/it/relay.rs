@@ -88,6 +88,36 @@ fn a_chunked_body_goes_up_and_a_chunked_answer_comes_down() {
 }
 
 #[test]
+fn an_answer_with_trailers_is_ok_and_they_come_down_when_asked_for() {
+    let backend = Backend::start(|wire| {
+        while wire.request().is_some() {
+            wire.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-t\r\n\r\n5\r\nhello\r\n0\r\nx-t: 1\r\n\r\n");
+        }
+    });
+    let gateway = Gateway::before("triton", backend.address);
+    for fields in ["te: trailers\r\nconnection: te, close\r\n", "connection: close\r\n"] {
+        let mut client = Client::connect(gateway.address);
+        client.post("/v2/models/alpha/infer", fields, "{}");
+        let raw = client.everything();
+        assert!(raw.contains("hello") && raw.contains("\r\n0\r\n"), "{raw}");
+        assert_eq!(raw.contains("x-t: 1"), fields.starts_with("te"), "{raw}");
+    }
+    gateway.wait_for("weir_model_requests_total{backend=\"triton\",model=\"alpha\",outcome=\"ok\"}", 2.0);
+}
+
+#[test]
+fn chunks_beside_a_length_are_what_counts() {
+    let backend = Backend::start(|wire| {
+        while wire.request().is_some() {
+            wire.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+        }
+    });
+    let gateway = Gateway::before("triton", backend.address);
+    let answer = client::post(gateway.address, "/v2/models/alpha/infer", "{}");
+    assert_eq!((answer.field("content-length"), answer.body_text().as_str()), (None, "hello"));
+}
+
+#[test]
 fn a_body_that_was_read_ahead_arrives_whole() {
     let backend = Backend::answering(|seen| backend::ok(&seen.body.len().to_string()));
     let gateway = Gateway::before("openai", backend.address);

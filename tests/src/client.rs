@@ -82,6 +82,13 @@ impl Client {
         answer
     }
 
+    /// Reads to the end of the connection, as it comes.
+    pub fn everything(&mut self) -> String {
+        let mut all = Vec::new();
+        let _ = self.reader.read_to_end(&mut all);
+        String::from_utf8_lossy(&all).into_owned()
+    }
+
     fn chunks(&mut self, body: &mut Vec<u8>) -> Option<()> {
         loop {
             let mut line = String::new();

@@ -106,7 +106,8 @@ impl Body for RelayDown {
                 if let Some(data) = frame.data_ref() {
                     this.exchange.relayed(data.len());
                 }
-                if this.inner.is_end_stream() {
+                // Trailers are the last frame (RFC 9112 §7.1.2), and nobody polls behind them.
+                if frame.is_trailers() || this.inner.is_end_stream() {
                     this.finish();
                 }
                 Poll::Ready(Some(Ok(frame)))

@@ -70,7 +70,7 @@ struct Source {
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
     /// Data-plane threads [default: one a core]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
 }
 

@@ -70,6 +70,14 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn start_log(config: &Config) -> anyhow::Result<()> {
+    // A word that is no level would be taken for the name of a module, and everything would be silent.
+    let words =
+        config.log.level.split(',').map(|word| word.rsplit_once('=').map_or(word, |(_, level)| level).trim());
+    for word in words {
+        word.parse::<tracing_subscriber::filter::LevelFilter>().map_err(|_| {
+            anyhow::anyhow!("log level {word:?}: one of error, warn, info, debug, trace, off")
+        })?;
+    }
     let filter = tracing_subscriber::EnvFilter::try_new(&config.log.level)
         .with_context(|| format!("log level {:?}", config.log.level))?;
     let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());

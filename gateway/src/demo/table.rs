@@ -24,7 +24,7 @@ pub(super) fn live(snapshot: &Snapshot, rows: usize) -> String {
             quantile(model, Start::Hot, 0.99),
             quantile(model, Start::Cold, 0.95),
             percent(model.hit_ratio()),
-            model.failures(),
+            model.settled().saturating_sub(model.requests(Outcome::Ok)),
             model.loads,
             model.evictions,
         );

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
+use super::guard::Conn;
+
 /// The start of the HTTP/2 client preface that no HTTP/1 method begins with: `PRI` is reserved (RFC 9113 §11.2).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 
@@ -33,7 +35,7 @@ impl Protocol {
 ///
 /// # Errors
 /// What the socket said.
-pub(super) async fn protocol(stream: &TcpStream) -> io::Result<Option<Protocol>> {
+pub(super) async fn protocol(stream: &TcpStream, conn: &Conn) -> io::Result<Option<Protocol>> {
     let mut buffer = [0_u8; PREFACE.len()];
     loop {
         let seen = stream.peek(&mut buffer).await?;
@@ -47,6 +49,8 @@ pub(super) async fn protocol(stream: &TcpStream) -> io::Result<Option<Protocol>>
         if !PREFACE.starts_with(bytes) {
             return Ok(Some(Protocol::Http1));
         }
+        // From here on it is a head that has to become whole.
+        conn.bytes_arrived();
         // A part of the preface: the socket stays readable, so waiting for readiness would spin.
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -94,7 +94,8 @@ impl Conn {
         }
     }
 
-    fn bytes_arrived(&self) {
+    /// Bytes came: if nothing was asked, a head has begun.
+    pub(super) fn bytes_arrived(&self) {
         if self.phase.get() == Phase::Idle {
             self.phase.set(Phase::Head);
             self.since.set(self.clock.now());

@@ -13,6 +13,9 @@ const BACKLOG: i32 = 4096;
 /// # Errors
 /// What `bind` or `listen` said, with the address it said it of.
 pub fn reuseport(address: SocketAddr, count: usize) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
+    if address.port() != 0 {
+        refuse_if_taken(address)?;
+    }
     let first = open(address)?;
     let bound = first.local_addr()?;
     let mut all = vec![first];
@@ -20,6 +23,21 @@ pub fn reuseport(address: SocketAddr, count: usize) -> io::Result<(SocketAddr, V
         all.push(open(bound)?);
     }
     Ok((bound, all))
+}
+
+/// Another process's sockets with SO_REUSEPORT would silently take a part of the traffic; a socket without it cannot be bound
+/// beside them.
+fn refuse_if_taken(address: SocketAddr) -> io::Result<()> {
+    let probe = || -> io::Result<()> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())
+    };
+    probe().map_err(|error| at(address, &error))
+}
+
+fn at(address: SocketAddr, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
 }
 
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
@@ -32,5 +50,5 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
         socket.listen(BACKLOG)?;
         Ok(socket.into())
     };
-    bind().map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
+    bind().map_err(|error| at(address, &error))
 }

@@ -92,7 +92,7 @@ fn begin(worker: &Rc<Worker>, door: &Rc<Door>, stream: TcpStream, peer: SocketAd
 
 async fn connection(worker: Rc<Worker>, door: Rc<Door>, stream: TcpStream, conn: Rc<Conn>) {
     let _ = stream.set_nodelay(true);
-    let Ok(Some(protocol)) = detect::protocol(&stream).await else { return };
+    let Ok(Some(protocol)) = detect::protocol(&stream, &conn).await else { return };
     counter!(names::HTTP_CONNECTIONS, "listener" => door.name.clone(), "protocol" => protocol.as_str())
         .increment(1);
     let served = match protocol {

@@ -146,6 +146,7 @@ async fn send(ask: &Ask<'_>, lease: &mut Lease, head: Parts) -> Result<Response<
             Err(Sent::Refused(Refusal::UnaskedUpgrade))
         }
         Ok(answer) => Ok(answer),
+        Err(_) if ask.upload.state() == UploadState::Gone => Err(Sent::Refused(Refusal::ClientGone)),
         Err(_) if ask.upload.state() == UploadState::Failed => Err(Sent::Refused(Refusal::RequestBody)),
         Err(error) if error.is_parse() => Err(Sent::Refused(died(error))),
         Err(error) => Err(Sent::Died(error)),
