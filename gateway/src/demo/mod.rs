@@ -64,7 +64,9 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     let summary = table::summary(&gateway.store.snapshot());
     gateway.drain();
     gateway.wait();
-    write!(out, "\n{summary}")?;
+    // The summary takes the live table's place.
+    let clear = if out.is_terminal() { "\x1b[J" } else { "" };
+    write!(out, "{clear}\n{summary}")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -109,7 +111,7 @@ fn draw(gateway: &Gateway, live: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if live {
         // Up by its own height and cleared: the table stays in its place.
-        write!(out, "\x1b[s\n{table}\x1b[J\x1b[{}A", table.lines().count() + 1)?;
+        write!(out, "\n{table}\x1b[J\x1b[{}A", table.lines().count() + 1)?;
     } else {
         write!(out, "\n{table}")?;
     }
