@@ -99,6 +99,11 @@ impl Exchange {
         }
     }
 
+    /// When it began.
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
     /// The request's body.
     pub fn upload(&self) -> &Rc<Upload> {
         &self.upload
@@ -130,19 +135,22 @@ impl Exchange {
     pub fn answered(&mut self, verdict: Verdict) {
         self.verdict = verdict;
         self.upload.stop_keeping();
-        let now = self.now();
         let Some(status) = verdict.status else { return };
         match &mut self.subject {
             Subject::Load { identity, ticket } => {
                 let Some(ticket) = ticket.take() else { return };
-                let settled = ticket.answered(status, now);
+                let settled = ticket.answered(status, self.worker.epoch.elapsed());
                 if settled.outcome == LoadOutcome::Failed {
                     let name = settled.label.unwrap_or_else(|| identity.name.clone());
                     self.happened(&name, Lifecycle::LoadFailed);
                 }
             }
             Subject::Unload { identity, models } => {
-                let Some(evicted) = models.unload_answered(identity.resident(), status, now) else { return };
+                let Some(evicted) =
+                    models.unload_answered(identity.resident(), status, self.worker.epoch.elapsed())
+                else {
+                    return;
+                };
                 let name = evicted.label.unwrap_or_else(|| identity.name.clone());
                 if let Some(took) = evicted.load {
                     self.happened(&name, Lifecycle::Loaded { took });
@@ -189,7 +197,7 @@ impl Exchange {
         }
         self.settled = true;
         let duration = self.began.elapsed();
-        let (start, load) = self.start(outcome);
+        let (start, load) = self.start(outcome, duration);
         let observation = Observation {
             outcome,
             start: start.map_or(Start::Unknown, |(start, _)| start),
@@ -227,12 +235,16 @@ impl Exchange {
     }
 
     /// Hot or cold, by header, else by what residency saw; and a load to count with it.
-    fn start(&mut self, outcome: Outcome) -> (Option<(Start, Evidence)>, Option<Duration>) {
+    fn start(
+        &mut self,
+        outcome: Outcome,
+        duration: Duration,
+    ) -> (Option<(Start, Evidence)>, Option<Duration>) {
         let Subject::Infer { identity, models, ticket } = &mut self.subject else { return (None, None) };
         if outcome != Outcome::Ok {
             return (None, None);
         }
-        let now = self.worker.epoch.elapsed();
+        let now = self.began.duration_since(self.worker.epoch) + duration;
         // The token of a load is consumed also when a header has decided.
         let seen = ticket
             .take()

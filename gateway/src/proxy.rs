@@ -90,7 +90,7 @@ async fn pass(
 ) -> Result<Passed, Refusal> {
     check(&head)?;
     let backend = routed.backend;
-    let deadline = Instant::now() + backend.timeouts.request;
+    let deadline = Instant::from_std(exchange.began()) + backend.timeouts.request;
     let identity = whose(exchange, view, &routed, &head).await?;
     worker.found(identity.as_ref().map(|identity| identity.origin));
     exchange.is_about(subject(backend, &routed, identity, worker));

@@ -131,7 +131,7 @@ async fn http1(
         // The guard and the sweep time heads: hyper's own timer would cost every request a timer.
         .header_read_timeout(None)
         .max_header_size(door.limits.header_bytes_max.as_usize())
-        .auto_date_header(true);
+        .writev(false);
     if door.limits.header_count_max != DEFAULT_HEADERS {
         builder.max_headers(door.limits.header_count_max.into());
     }

@@ -12,8 +12,6 @@ use super::pool::{Lease, Pool};
 
 /// Response heads above this are refused as garbage (`bad_gateway`): header lines and status line together, in bytes.
 const RESPONSE_HEAD_BYTES_MAX: usize = 256 * 1024;
-/// Response header fields accepted.
-const RESPONSE_HEADERS_MAX: usize = 256;
 
 /// Why no connection could be had.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +51,8 @@ pub(super) async fn open(pool: &Rc<Pool>, limit: Duration) -> Result<Lease, Conn
     stream.set_nodelay(true).map_err(failed)?;
     let (sender, driver) = http1::Builder::new()
         .max_header_size(RESPONSE_HEAD_BYTES_MAX)
-        .max_headers(RESPONSE_HEADERS_MAX)
+        // hyper's own limit of 100 fields stays: any other costs an allocation an answer. Small messages are copied into one buffer.
+        .writev(false)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|error| failed(io::Error::other(error)))?;
