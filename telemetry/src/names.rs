@@ -179,6 +179,26 @@ families! {
         "Body bytes received from callers.";
     MODEL_RESPONSE_BYTES = Model Counter Bytes "weir_model_response_bytes_total" ["backend", "model"]
         "Body bytes received from backends.";
+    MODEL_TOKENS = Model Counter Plain "weir_model_tokens_total" ["backend", "model", "type"]
+        "Tokens that answers said were read (input) and written (output).";
+    MODEL_TIME_TO_FIRST_TOKEN = Model Histogram Seconds "weir_model_time_to_first_token_seconds" ["backend", "model"]
+        "Time from the first byte of the request's head to the first piece of output of a streamed answer, of successful requests.";
+    MODEL_TIME_PER_OUTPUT_TOKEN = Model Histogram Seconds "weir_model_time_per_output_token_seconds" ["backend", "model"]
+        "Time from one output token to the next, one mean for each successful request with a streamed answer.";
+    MODEL_BROKEN_STREAMS = Model Counter Plain "weir_model_broken_streams_total" ["backend", "model", "reason"]
+        "Streamed answers that began with a success and broke, by how.";
+    MODEL_VALUE_TIMES = Model Histogram Seconds "weir_model_header_value_seconds" ["backend", "model", "value"]
+        "Times that answers told in headers or trailers, by the value's name.";
+    MODEL_VALUE_LAST_SECONDS = Model Gauge Seconds "weir_model_header_value_last_seconds" ["backend", "model", "value"]
+        "The last time that an answer told in a header or trailer, by the value's name.";
+    MODEL_VALUE_STALENESS = Model Gauge Seconds "weir_model_header_value_staleness_seconds" ["backend", "model", "value"]
+        "How old what the last answer was made of was when it was answered, by the value's name.";
+    MODEL_VALUE_LAST_BYTES = Model Gauge Bytes "weir_model_header_value_last_bytes" ["backend", "model", "value"]
+        "The last size that an answer told in a header or trailer, by the value's name.";
+    MODEL_VALUE_LAST_RATIO = Model Gauge Ratio "weir_model_header_value_last_ratio" ["backend", "model", "value"]
+        "The last ratio that an answer told in a header or trailer, by the value's name.";
+    MODEL_VALUE_LAST = Model Gauge Plain "weir_model_header_value_last" ["backend", "model", "value"]
+        "The last number that an answer told in a header or trailer, by the value's name.";
     MODEL_TIER = Model Gauge Plain "weir_model_tier" ["backend", "model", "reason"]
         "Always 1; why the model is exported under its own name and not as part of __other__.";
 
@@ -227,6 +247,8 @@ families! {
         "Requests by where their model's name was found; none if nowhere.";
     IDENTIFY_FLAGS = Gateway Counter Plain "weir_identify_flags_total" ["flag"]
         "Oddities met while looking for the model's name.";
+    NUMBERS_FLAGS = Gateway Counter Plain "weir_numbers_flags_total" ["flag"]
+        "Oddities met while reading numbers from answers; such an answer is relayed all the same.";
     ERROR_DURATION = Gateway Histogram Seconds "weir_error_duration_seconds" ["outcome"]
         "Duration of requests that did not succeed, of all models.";
     PANICS = Gateway Counter Plain "weir_panics_total" []

@@ -1,8 +1,10 @@
 //! Everything counted of one model, as plain numbers.
 
 use crate::distribution::Distribution;
+use crate::numbers::{Figures, Spec};
 use crate::observation::{Evidence, Outcome, Start};
 use crate::store::grid::CELLS;
+use crate::store::numbers::Tally;
 
 /// The totals of one model, or of several together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub struct Totals {
     pub load_last_ns: u64,
     /// Times the model was put out of memory.
     pub evictions: u64,
+    /// Numbers that answers told; boxed, since most models have none.
+    pub(crate) figures: Option<Box<Figures>>,
 }
 
 impl Totals {
@@ -93,6 +97,12 @@ impl Totals {
         hit_ratio(self.duration(Start::Hot).count(), self.duration(Start::Cold).count())
     }
 
+    /// Numbers that answers told, if any did.
+    #[must_use]
+    pub fn figures(&self) -> Option<&Figures> {
+        self.figures.as_deref()
+    }
+
     /// Adds the totals of another.
     pub fn merge(&mut self, other: &Self) {
         self.started = self.started.wrapping_add(other.started);
@@ -109,6 +119,9 @@ impl Totals {
         self.load_ns += other.load_ns;
         self.load_last_ns = if other.loads > 0 { other.load_last_ns } else { self.load_last_ns };
         self.evictions += other.evictions;
+        if let Some(figures) = &other.figures {
+            self.figures.get_or_insert_default().merge(figures);
+        }
     }
 
     /// What is here and was not yet in `earlier`, a former state of the same totals.
@@ -127,6 +140,9 @@ impl Totals {
         rest.load_failures -= earlier.load_failures;
         rest.load_ns -= earlier.load_ns;
         rest.evictions -= earlier.evictions;
+        if let (Some(ours), Some(theirs)) = (&mut rest.figures, &earlier.figures) {
+            **ours = ours.since(theirs);
+        }
         rest
     }
 
@@ -138,7 +154,7 @@ impl Totals {
     }
 
     /// Adds what happened lately.
-    pub(crate) fn add(&mut self, delta: &Delta) {
+    pub(crate) fn add(&mut self, delta: &Delta, specs: &[Spec]) {
         self.started = self.started.wrapping_add(delta.started);
         zip(&mut self.outcomes, &delta.outcomes, |ours, theirs| *ours += u64::from(*theirs));
         zip(&mut self.cold_starts, &delta.cold_starts, |ours, theirs| *ours += u64::from(*theirs));
@@ -156,6 +172,16 @@ impl Totals {
         self.evictions += u64::from(delta.evictions);
         if delta.loads > 0 {
             self.load_last_ns = delta.load_last;
+        }
+        if let Some(numbers) = delta.numbers() {
+            self.figures.get_or_insert_default().add(numbers, specs);
+        }
+    }
+
+    /// Takes over the values that are no sums; for the totals of one model alone.
+    pub(crate) fn take_last(&mut self, delta: &Delta) {
+        if let (Some(figures), Some(numbers)) = (&mut self.figures, delta.numbers()) {
+            figures.take_last(numbers);
         }
     }
 }
@@ -186,6 +212,8 @@ pub(crate) struct Delta {
     pub(crate) load_sum: u64,
     pub(crate) load_last: u64,
     pub(crate) evictions: u32,
+    /// Made when it is first needed, and kept.
+    pub(crate) numbers: Option<Box<Tally>>,
 }
 
 impl Default for Delta {
@@ -207,11 +235,23 @@ impl Default for Delta {
             load_sum: 0,
             load_last: 0,
             evictions: 0,
+            numbers: None,
         }
     }
 }
 
 impl Delta {
+    /// Empties it for the next model.
+    pub(crate) fn clear(&mut self) {
+        let mut numbers = self.numbers.take();
+        numbers.iter_mut().for_each(|numbers| numbers.clear());
+        *self = Self { numbers, ..Self::default() };
+    }
+
+    fn numbers(&self) -> Option<&Tally> {
+        self.numbers.as_deref().filter(|numbers| !numbers.is_clear())
+    }
+
     /// The successes are counted by their cells alone.
     pub(crate) fn count_successes(&mut self) {
         let ok = self.cells.iter().flatten().sum();

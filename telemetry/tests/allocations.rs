@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_telemetry::{Evidence, Observation, Outcome, Reserved, Settings, Start, Store};
+use weir_telemetry::{Evidence, Measure, Observation, Outcome, Reserved, Settings, Start, Store, Usage};
 
 /// Every kind of request there is, once.
 fn observations() -> impl Iterator<Item = Observation> {
@@ -26,12 +26,18 @@ fn resolving_beginning_and_ending_a_request_allocate_nothing_once_a_model_has_it
     let backend = store.backend("b");
     store.configure(backend, &["m".to_owned()]);
     store.tick(Duration::ZERO);
+    let values = store.values(backend, &[("feat", Measure::Times), ("age", Measure::Staleness)]);
+    let usage = Usage { tokens: [9, 9], first_token_ns: Some(9), per_output_token_ns: Some(9), broken: None };
     let recorder = store.recorder(0);
     let record = || {
         for seen in observations() {
             let model = recorder.resolve(backend, "m");
             let model = model.unwrap_or_else(|| recorder.reserved(backend, Reserved::None_));
             recorder.begin(model);
+            recorder.usage(model, &usage);
+            for id in values.iter().flatten() {
+                recorder.value(model, *id, 0.25, Duration::from_secs(1));
+            }
             recorder.end(model, &seen);
             assert_eq!(recorder.resolve(backend, "nobody"), None);
         }

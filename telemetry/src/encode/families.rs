@@ -8,6 +8,7 @@
 use crate::Exemplar;
 use crate::distribution::Distribution;
 use crate::names::{self, CLASSIC_LE, Family};
+use crate::numbers::{Broken, Figures, Measure, Tokens};
 use crate::observation::{Evidence, Outcome, Start};
 use crate::snapshot::{ModelSnapshot, Snapshot};
 use crate::totals::Totals;
@@ -17,6 +18,8 @@ use crate::totals::Totals;
 pub(crate) enum Value<'s> {
     /// A number of things.
     Count(u64),
+    /// Any number.
+    Number(f64),
     /// A time, written in seconds.
     Nanoseconds(u128),
     /// A histogram.
@@ -126,7 +129,7 @@ fn write_store(snapshot: &Snapshot, sink: &mut impl Sink) {
 }
 
 /// Takes the value of the third label, if the family has one, and the value of the series.
-type Emit<'e> = dyn for<'v> FnMut(Option<&'static str>, Value<'v>) + 'e;
+type Emit<'e> = dyn for<'v> FnMut(Option<&'v str>, Value<'v>) + 'e;
 
 /// Emits the values of one family.
 type Values = fn(&Totals, &mut Emit<'_>);
@@ -148,6 +151,16 @@ const PER_MODEL: &[(Family, Values)] = &[
     (names::MODEL_IN_FLIGHT, |of, emit| emit(None, Value::Count(of.in_flight()))),
     (names::MODEL_REQUEST_BYTES, |of, emit| emit(None, Value::Count(of.request_bytes))),
     (names::MODEL_RESPONSE_BYTES, |of, emit| emit(None, Value::Count(of.response_bytes))),
+    (names::MODEL_TOKENS, tokens),
+    (names::MODEL_TIME_TO_FIRST_TOKEN, |of, emit| times(of, |told| &told.first_token, emit)),
+    (names::MODEL_TIME_PER_OUTPUT_TOKEN, |of, emit| times(of, |told| &told.per_output_token, emit)),
+    (names::MODEL_BROKEN_STREAMS, broken),
+    (names::MODEL_VALUE_TIMES, value_times),
+    (names::MODEL_VALUE_LAST_SECONDS, |of, emit| last(of, Measure::Seconds, emit)),
+    (names::MODEL_VALUE_STALENESS, |of, emit| last(of, Measure::Staleness, emit)),
+    (names::MODEL_VALUE_LAST_BYTES, |of, emit| last(of, Measure::Bytes, emit)),
+    (names::MODEL_VALUE_LAST_RATIO, |of, emit| last(of, Measure::Ratio, emit)),
+    (names::MODEL_VALUE_LAST, |of, emit| last(of, Measure::Plain, emit)),
 ];
 
 fn requests(of: &Totals, emit: &mut Emit<'_>) {
@@ -179,6 +192,50 @@ fn cold_starts(of: &Totals, emit: &mut Emit<'_>) {
         let count = of.cold_starts(evidence);
         if count > 0 {
             emit(Some(evidence.as_str()), Value::Count(count));
+        }
+    }
+}
+
+fn tokens(of: &Totals, emit: &mut Emit<'_>) {
+    let Some(told) = of.figures() else { return };
+    for which in Tokens::ALL {
+        let count = told.tokens(which);
+        if count > 0 {
+            emit(Some(which.as_str()), Value::Count(count));
+        }
+    }
+}
+
+fn times(of: &Totals, which: fn(&Figures) -> &Distribution, emit: &mut Emit<'_>) {
+    if let Some(times) = of.figures().map(which).filter(|times| !times.is_empty()) {
+        emit(None, Value::Distribution(times));
+    }
+}
+
+fn broken(of: &Totals, emit: &mut Emit<'_>) {
+    let Some(told) = of.figures() else { return };
+    for how in Broken::ALL {
+        let count = told.broken(how);
+        if count > 0 {
+            emit(Some(how.as_str()), Value::Count(count));
+        }
+    }
+}
+
+/// A value's name has no character that a label would have to escape; the configuration sees to it.
+fn value_times(of: &Totals, emit: &mut Emit<'_>) {
+    for value in of.figures().into_iter().flat_map(|told| &told.values) {
+        if !value.times.is_empty() {
+            emit(Some(&value.name), Value::Distribution(&value.times));
+        }
+    }
+}
+
+fn last(of: &Totals, measure: Measure, emit: &mut Emit<'_>) {
+    let values = of.figures().into_iter().flat_map(|told| &told.values);
+    for value in values.filter(|value| value.measure == measure) {
+        if let Some(last) = value.last() {
+            emit(Some(&value.name), Value::Number(last));
         }
     }
 }

@@ -79,6 +79,7 @@ impl Sink for Protobuf<'_> {
         }
         match value {
             Value::Count(count) => self.value.double(1, count as f64),
+            Value::Number(number) => self.value.double(1, number),
             Value::Nanoseconds(ns) => self.value.double(1, ns as f64 / 1e9),
             Value::Distribution(distribution) => {
                 histogram(&mut self.value, distribution, series.exemplar(family))

@@ -71,6 +71,7 @@ impl Sink for Text<'_> {
     fn series(&mut self, family: &Family, series: Series<'_>, value: Value<'_>) {
         match value {
             Value::Count(count) => self.line(family.name, "", series, |out| number(count, out)),
+            Value::Number(number) => self.line(family.name, "", series, |out| _ = write!(out, "{number}")),
             Value::Nanoseconds(ns) => self.line(family.name, "", series, |out| seconds(ns, out)),
             Value::Distribution(distribution) => {
                 let exemplar = series.exemplar(family).filter(|_| self.is_openmetrics);

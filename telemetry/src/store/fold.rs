@@ -10,11 +10,13 @@ use super::cells::Cells;
 use super::grid::CELLS;
 use super::lane::Lane;
 use super::model::Rare;
+use super::numbers;
 use crate::totals::Delta;
 
 /// How many 64-bit counters, and 32-bit counters outside of cells, a lane has.
 const WIDE: usize = 8;
 const NARROW: usize = 14;
+const HISTOGRAMS: usize = 4;
 
 /// Adds what the base lane and the rare counters hold, and empties them.
 pub(crate) fn drain(base: &Lane, rare: &Rare, delta: &mut Delta) {
@@ -40,21 +42,27 @@ pub(crate) fn is_quiet(base: &Lane, rare: &Rare) -> bool {
 /// A worker's lane as it was last read.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    wide: [u64; WIDE],
-    narrow: [u32; NARROW],
-    cells: [Option<Box<[u32; CELLS]>>; 4],
+    wide: [u64; WIDE + numbers::WIDE],
+    narrow: [u32; NARROW + numbers::NARROW],
+    cells: [Option<Box<[u32; CELLS]>>; HISTOGRAMS + numbers::HISTOGRAMS],
 }
 
 impl Default for Kept {
     fn default() -> Self {
-        Self { wide: [0; WIDE], narrow: [0; NARROW], cells: [const { None }; 4] }
+        Self {
+            wide: [0; WIDE + numbers::WIDE],
+            narrow: [0; NARROW + numbers::NARROW],
+            cells: [const { None }; HISTOGRAMS + numbers::HISTOGRAMS],
+        }
     }
 }
 
-trait Reader {
+pub(super) trait Reader {
     fn wide(&mut self, at: usize, counter: &AtomicU64) -> u64;
     fn narrow(&mut self, at: usize, counter: &AtomicU32) -> u32;
     fn cells(&mut self, at: usize, cells: &Cells, into: &mut [u32; CELLS]);
+    /// What stands there, if it is not what stood there when it was last read.
+    fn changed(&mut self, at: usize, value: &AtomicU64) -> Option<u64>;
 }
 
 fn read(lane: &Lane, reader: &mut impl Reader, delta: &mut Delta) {
@@ -74,6 +82,9 @@ fn read(lane: &Lane, reader: &mut impl Reader, delta: &mut Delta) {
         *into += reader.narrow(8 + at, counter);
     }
     delta.queued += reader.narrow(13, &lane.queued);
+    if let Some(told) = lane.numbers.get() {
+        numbers::read(told, reader, (WIDE, NARROW, HISTOGRAMS), delta.numbers.get_or_insert_default());
+    }
     for (at, (counter, into)) in sums.iter().zip(&mut delta.sums).enumerate() {
         *into += reader.wide(at, counter);
     }
@@ -100,6 +111,10 @@ impl Reader for Swap {
             *into += take(cell);
         }
     }
+
+    fn changed(&mut self, _: usize, value: &AtomicU64) -> Option<u64> {
+        if value.load(Relaxed) == 0 { None } else { Some(value.swap(0, Relaxed)).filter(|value| *value > 0) }
+    }
 }
 
 impl Reader for Kept {
@@ -120,6 +135,11 @@ impl Reader for Kept {
             let now = cell.load(Relaxed);
             *into += now.wrapping_sub(std::mem::replace(kept, now));
         }
+    }
+
+    fn changed(&mut self, at: usize, value: &AtomicU64) -> Option<u64> {
+        let now = value.load(Relaxed);
+        self.wide.get_mut(at).and_then(|kept| (std::mem::replace(kept, now) != now).then_some(now))
     }
 }
 

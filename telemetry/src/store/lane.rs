@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::cells::{Cells, Writer};
+use super::numbers::Numbers;
+use crate::numbers::{Usage, ValueId};
 use crate::observation::{Evidence, Observation, Outcome, Start};
 
 /// Counters of one model for one set of writers.
@@ -26,6 +28,8 @@ pub(crate) struct Lane {
     // Where the cells are.
     pub(crate) cells: [OnceLock<Box<Cells>>; 3],
     pub(crate) first_byte: OnceLock<Box<Cells>>,
+    /// Numbers that answers told; made with the first.
+    pub(crate) numbers: OnceLock<Box<Numbers>>,
     // What fewer requests write. `Ok` is not counted here: it is the sum of the cells.
     pub(crate) outcomes: [AtomicU32; 8],
     pub(crate) evidence: [AtomicU32; 5],
@@ -65,6 +69,14 @@ impl Lane {
         }
     }
 
+    pub(crate) fn usage<W: Writer>(&self, told: &Usage) {
+        self.numbers.get_or_init(Box::default).usage::<W>(told);
+    }
+
+    pub(crate) fn value<W: Writer>(&self, id: ValueId, value: f64, at_ns: u64) {
+        self.numbers.get_or_init(Box::default).value::<W>(id, value, at_ns);
+    }
+
     #[inline]
     fn succeed<W: Writer>(&self, seen: &Observation) {
         let start = seen.start.index();
@@ -80,7 +92,7 @@ impl Lane {
 }
 
 #[inline]
-fn made(cells: &OnceLock<Box<Cells>>) -> &Cells {
+pub(super) fn made(cells: &OnceLock<Box<Cells>>) -> &Cells {
     match cells.get() {
         Some(cells) => cells,
         None => make(cells),

@@ -2,7 +2,7 @@
 //!
 //! Everything here runs on the control plane under one lock, and no request waits for it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use super::rank::{Limits, Reason};
 use super::sharding::Sets;
 use super::{BackendId, ModelRef, Reserved};
 use crate::encode::escape::label_pair;
+use crate::numbers::Spec;
 use crate::totals::{Delta, Totals};
 use crate::windows::Windows;
 
@@ -103,6 +104,8 @@ pub(crate) struct Ledger {
     pub(crate) tracked_max: u32,
     /// When rates were last judged.
     pub(crate) judged_at: Option<Duration>,
+    /// What values are called and how they are kept.
+    pub(crate) values: HashMap<BackendId, Vec<Spec>>,
     delta: Delta,
 }
 
@@ -136,7 +139,7 @@ impl Ledger {
 
     /// Adds to every book what was counted since the last fold.
     pub(crate) fn fold(&mut self, slots: &Slots, sets: &Sets) {
-        let Self { books, kept, delta, now, tracked, tracked_max, others, leaving, .. } = self;
+        let Self { books, kept, delta, now, tracked, tracked_max, others, leaving, values, .. } = self;
         let leaving = leaving.iter_mut().map(|leaving| &mut leaving.book);
         for book in books.values_mut().chain(leaving) {
             let Some(slot) = slots.get(book.model.slot) else { continue };
@@ -144,7 +147,7 @@ impl Ledger {
                 continue;
             }
             book.active_at = *now;
-            *delta = Delta::default();
+            delta.clear();
             drain(&slot.base, &slot.rare, delta);
             if let Some(set) = book.lent.set() {
                 fold_set(set, sets, kept, delta);
@@ -154,11 +157,13 @@ impl Ledger {
                 *tracked += 1;
                 book.windows.track(true);
             }
-            book.totals.add(delta);
+            let specs = values.get(&book.model.backend).map_or(&[][..], Vec::as_slice);
+            book.totals.add(delta, specs);
+            book.totals.take_last(delta);
             if matches!(book.tier, Tier::Tail { .. })
                 && let Some(other) = others.get_mut(usize::from(book.model.backend.0))
             {
-                other.add(delta);
+                other.add(delta, specs);
             }
             book.windows.add(*now, delta);
         }

@@ -12,6 +12,7 @@
 pub(crate) mod grid;
 mod cells;
 mod lane;
+pub(crate) mod numbers;
 mod exemplar;
 mod model;
 mod sharding;
@@ -32,6 +33,7 @@ pub use recorder::Recorder;
 pub use table::NAME_BYTES_MAX;
 
 use crate::encode::tail::Tail;
+use crate::numbers::{Measure, PLACES, ValueId};
 use crate::settings::Settings;
 use crate::snapshot::{ModelSnapshot, Snapshot};
 use crate::totals::Totals;
@@ -168,6 +170,26 @@ impl Store {
         let presence = Arc::new(Presence::new(free.then_some(worker), self.epoch.load(Ordering::Acquire)));
         presences.here.push(Arc::clone(&presence));
         Recorder::new(Arc::clone(self), presence)
+    }
+
+    /// Registers what the values of that backend's answers are called and how they are kept; one registered before
+    /// keeps its place. In the order given; none for one that has no place any more ([`PLACES`] over the process's
+    /// life).
+    pub fn values(&self, backend: BackendId, values: &[(&str, Measure)]) -> Vec<Option<ValueId>> {
+        let mut ledger = self.ledger();
+        let specs = ledger.values.entry(backend).or_default();
+        let place = |(name, measure): &(&str, Measure)| {
+            let known = specs.iter().position(|spec| *spec.0 == **name && spec.1 == *measure);
+            let place = known.unwrap_or(specs.len());
+            if place >= PLACES {
+                return None;
+            }
+            if known.is_none() {
+                specs.push(((*name).into(), *measure));
+            }
+            Some(ValueId { place: u8::try_from(place).ok()?, measure: *measure })
+        };
+        values.iter().map(place).collect()
     }
 
     /// Gives slots to names that are known before their first request; they keep them for good. Reserved and impossible

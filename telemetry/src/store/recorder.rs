@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use arc_swap::cache::Cache;
@@ -20,6 +21,7 @@ use super::model::{Slot, Slots};
 use super::sharding::{Lanes, Presence};
 use super::table::{Admission, Lookup, Map};
 use super::{BackendId, ModelRef, Reserved, Store};
+use crate::numbers::{Usage, ValueId};
 use crate::observation::{Lifecycle, Observation, Start};
 
 /// Records what one thread sees. It may move to another thread but not be shared by two (`!Sync`): it is the only
@@ -96,6 +98,26 @@ impl Recorder {
         }
         self.begin(model);
         model
+    }
+
+    /// What the answer to a request for the model told of tokens. Before its [`Recorder::end`], like every number: a
+    /// model of which nothing is in flight is not looked at.
+    pub fn usage(&self, model: ModelRef, told: &Usage) {
+        if let Some(slot) = self.slot(model) {
+            self.write(slot, |lane| lane.usage::<Owned>(told), |lane| lane.usage::<Shared>(told));
+        }
+    }
+
+    /// A value that the answer to a request for the model told, in base units, `at` since the start of the process.
+    pub fn value(&self, model: ModelRef, id: ValueId, value: f64, at: Duration) {
+        let at_ns = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
+        if let Some(slot) = self.slot(model) {
+            self.write(
+                slot,
+                |lane| lane.value::<Owned>(id, value, at_ns),
+                |lane| lane.value::<Shared>(id, value, at_ns),
+            );
+        }
     }
 
     /// A request that was just ended had this trace: it becomes the exemplar of its model and start. For successes,

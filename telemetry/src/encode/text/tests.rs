@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::names::{self, Kind, Scope};
+use crate::numbers::{Broken, Measure, Usage};
 use crate::observation::{Evidence, Lifecycle, Observation, Outcome, Start};
-use crate::{Reserved, Settings, Store};
+use crate::{ModelRef, Recorder, Reserved, Settings, Store};
 
 /// A store with a model in which everything has happened once.
 fn full() -> Snapshot {
@@ -38,8 +39,30 @@ fn full() -> Snapshot {
     {
         recorder.lifecycle(model, event);
     }
+    tell_numbers(&store, &recorder, model);
     recorder.begin(recorder.reserved(backend, Reserved::None_));
     store.snapshot()
+}
+
+/// The model is told every kind of number.
+fn tell_numbers(store: &Store, recorder: &Recorder, model: ModelRef) {
+    for broken in Broken::ALL {
+        let times = Some(20_000_000);
+        let told =
+            Usage { tokens: [7, 3], first_token_ns: times, per_output_token_ns: times, broken: Some(broken) };
+        recorder.usage(model, &told);
+    }
+    let values = [
+        ("times", Measure::Times),
+        ("seconds", Measure::Seconds),
+        ("staleness", Measure::Staleness),
+        ("bytes", Measure::Bytes),
+        ("ratio", Measure::Ratio),
+        ("plain", Measure::Plain),
+    ];
+    for id in store.values(model.backend, &values).into_iter().flatten() {
+        recorder.value(model, id, 0.5, Duration::ZERO);
+    }
 }
 
 fn text_of(snapshot: &Snapshot) -> String {
