@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::dialect::RequestRule;
 use crate::endpoint::Endpoint;
+use crate::sign::Sign;
 use crate::starts::Starts;
 use crate::units::{DurationText, duration, duration_within};
+use crate::values::ValueRule;
 
 /// One model server, or several that are alike.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Validate, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 #[schemars(extend("required" = ["dialect", "endpoints"]))]
@@ -47,6 +49,34 @@ pub struct Backend {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub starts: Option<Starts>,
+    /// Numbers that its answers tell in headers or trailers, kept for each model. Default none; at most 8.
+    #[garde(length(max = 8), dive)]
+    pub values: Vec<ValueRule>,
+    /// Look into answers for tokens, as the dialect's `usage` says. Default true.
+    pub usage: bool,
+    /// Sign requests to it, for an AWS endpoint. Default: they pass as they came, and the client's signature holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
+    pub sign: Option<Sign>,
+}
+
+impl Default for Backend {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            dialect: String::new(),
+            endpoints: Vec::new(),
+            management: None,
+            timeouts: Timeouts::default(),
+            pool: Pool::default(),
+            models: Vec::new(),
+            requests: Vec::new(),
+            starts: None,
+            values: Vec::new(),
+            usage: true,
+            sign: None,
+        }
+    }
 }
 
 /// How long to wait for a backend.

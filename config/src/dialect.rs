@@ -1,11 +1,12 @@
 //! A dialect: how a kind of model server names models in its requests, and how it loads and unloads them.
-//! How it betrays a cold start stands in `starts`.
+//! How it betrays a cold start stands in `starts`, where its answers tell tokens in `usage`.
 
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::starts::Starts;
+use crate::usage::Usage;
 
 /// How a kind of server names models and tells a cold start. `weir config dialect NAME` prints the embedded ones.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Validate, JsonSchema)]
@@ -34,6 +35,9 @@ pub struct Dialect {
     /// What responses tell about hot and cold. Default nothing.
     #[garde(dive)]
     pub starts: Starts,
+    /// Where answers tell tokens. Default nothing.
+    #[garde(dive)]
+    pub usage: Usage,
 }
 
 /// What a request with a given path means.

@@ -76,6 +76,7 @@ pub(crate) fn extend(all: &mut [Dialect], outside: impl Fn(&str) -> Option<&'sta
             let Some(base) = parent(&written, &at).or_else(|| outside(name)) else { break };
             dialect.requests.extend(base.requests.iter().cloned());
             dialect.starts = dialect.starts.before(&base.starts);
+            dialect.usage = dialect.usage.before(&base.usage);
             at = base.clone();
         }
         dialect.extends = None;

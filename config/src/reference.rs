@@ -14,7 +14,10 @@ use crate::dialect::{Dialect, RequestRule, Source, When};
 use crate::endpoint::Endpoint;
 use crate::route::{HeaderMatch, Route};
 use crate::schema::{self, target};
+use crate::sign::Sign;
 use crate::starts::{HeaderRule, HeaderTest, Starts, StatusRule, TimeUnit};
+use crate::usage::Usage;
+use crate::values::{Kept, ValueRule, ValueSource, ValueUnit};
 
 /// Columns of a comment's line.
 const WIDTH: usize = 110;
@@ -79,6 +82,12 @@ fn sample() -> Config {
         backend.models = ["resnet", "bert"].map(str::to_owned).to_vec();
         backend.requests = vec![rule()];
         backend.starts = Some(starts.clone());
+        backend.values = values();
+        backend.sign = Some(Sign {
+            region: "eu-central-1".to_owned(),
+            profile: Some("models".to_owned()),
+            ..Sign::default()
+        });
     }
     config.routes = vec![Route {
         host: text("models.example.org"),
@@ -93,8 +102,34 @@ fn sample() -> Config {
         extends: text("generic"),
         requests: vec![rule()],
         starts,
+        usage: usage(),
     }];
     config
+}
+
+fn values() -> Vec<ValueRule> {
+    let of = |name: &str, from, unit, kept| ValueRule { name: name.to_owned(), from, unit, kept };
+    let text = |text: &str| Some(text.to_owned());
+    let header = ValueSource { header: text("x-feature-ms"), ..ValueSource::default() };
+    let entry = ValueSource { server_timing: text("infer"), ..ValueSource::default() };
+    let trailer = ValueSource { trailer: text("x-predicted-at"), ..ValueSource::default() };
+    vec![
+        of("feature_extraction", header, ValueUnit::Ms, Kept::Histogram),
+        of("inference", entry, ValueUnit::Ms, Kept::Histogram),
+        of("prediction", trailer, ValueUnit::Rfc3339, Kept::Staleness),
+    ]
+}
+
+fn usage() -> Usage {
+    let one = |place: &str| vec![place.to_owned()];
+    Usage {
+        input: one("stats.prompt_tokens"),
+        output: one("stats.output_tokens"),
+        piece: one("delta.text"),
+        finished: one("type=end"),
+        error: one("error"),
+        load_ns: one("stats.load_ns"),
+    }
 }
 
 /// Where lines stand: how many `#` switch them off, and how far they are indented.

@@ -3,6 +3,7 @@
 
 mod words;
 mod rules;
+mod answers;
 mod dialects;
 
 use std::collections::HashSet;
@@ -166,6 +167,10 @@ fn backend(config: &Config, backend: &Backend, path: &str, doubt: Doubt, finding
     rules::requests(&backend.requests, &format!("{path}.requests"), findings);
     if let Some(starts) = &backend.starts {
         rules::starts(starts, &format!("{path}.starts"), findings);
+    }
+    answers::values(&backend.values, &format!("{path}.values"), findings);
+    if let Some(sign) = &backend.sign {
+        answers::sign(sign, backend, &format!("{path}.sign"), findings);
     }
 }
 

@@ -113,7 +113,7 @@ fn regex(pattern: Option<&str>, path: &str, findings: &mut Findings) {
     }
 }
 
-fn exactly_one(given: &[(&str, bool)], path: &str, findings: &mut Findings) {
+pub(super) fn exactly_one(given: &[(&str, bool)], path: &str, findings: &mut Findings) {
     let keys: Vec<&str> = given.iter().map(|(key, _)| *key).collect();
     let found: Vec<&str> = given.iter().filter(|(_, given)| *given).map(|(key, _)| *key).collect();
     let known = super::listed(&keys).replace(" and ", " or ");

@@ -6,6 +6,7 @@ mod bounds;
 mod generated;
 mod golden;
 mod hostile;
+mod numbers;
 mod interpolated;
 mod reports;
 mod round_trip;

@@ -6,9 +6,10 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use weir_config::{
-    Absent, Action, Backend, Bytes, Config, Dialect, Endpoint, Forward, ForwardedPolicy, HeaderMatch,
-    HeaderRule, HeaderTest, ListenLimits, Listener, Log, LogFormat, Otherwise, Plane, Pool, RequestRule,
-    Route, Source, Starts, StatusOutcome, StatusRule, TimeUnit, Timeouts, When,
+    Absent, Action, Backend, Bytes, Config, Credentials, Dialect, Endpoint, Forward, ForwardedPolicy,
+    HeaderMatch, HeaderRule, HeaderTest, Kept, ListenLimits, Listener, Log, LogFormat, Otherwise, Plane,
+    Pool, RequestRule, Route, Sign, Source, Starts, StatusOutcome, StatusRule, TimeUnit, Timeouts, Usage,
+    ValueRule, ValueSource, ValueUnit, When,
 };
 
 /// Any text that a file can hold, also what YAML would take for something else.
@@ -107,6 +108,18 @@ fn starts() -> impl Strategy<Value = Starts> {
     })
 }
 
+fn value() -> impl Strategy<Value = ValueRule> {
+    let kept = prop_oneof![
+        Just((ValueUnit::Us, Kept::Histogram)),
+        Just((ValueUnit::Percent, Kept::Gauge)),
+        Just((ValueUnit::HttpDate, Kept::Staleness)),
+    ];
+    (token(), kept).prop_map(|(header, (unit, kept))| {
+        let from = ValueSource { header: Some(header), ..ValueSource::default() };
+        ValueRule { name: String::new(), from, unit, kept }
+    })
+}
+
 fn backend(i: usize) -> impl Strategy<Value = Backend> {
     let parts = (
         vec(endpoint(), 1..2),
@@ -115,8 +128,17 @@ fn backend(i: usize) -> impl Strategy<Value = Backend> {
         span(0, 3_600_000),
         vec(text(), 0..4),
     );
-    (parts, vec(rule(), 0..3), option::of(starts())).prop_map(move |(parts, requests, starts)| {
+    let sign = option::of(text().prop_map(|profile| Sign {
+        region: "eu-west-1".to_owned(),
+        profile: Some(profile),
+        credentials: Credentials::Profile,
+        ..Sign::default()
+    }));
+    let told = (vec(value(), 0..3), any::<bool>(), sign);
+    (parts, vec(rule(), 0..3), option::of(starts()), told).prop_map(move |(parts, requests, starts, told)| {
         let (endpoints, management, connect, idle_timeout, models) = parts;
+        let (mut values, usage, sign) = told;
+        values.iter_mut().zip(["a", "b", "c"]).for_each(|(value, name)| value.name = name.to_owned());
         Backend {
             name: format!("b{i}"),
             dialect: "kserve-v2".to_owned(),
@@ -125,6 +147,9 @@ fn backend(i: usize) -> impl Strategy<Value = Backend> {
             models,
             requests,
             starts,
+            values,
+            usage,
+            sign,
             timeouts: Timeouts { connect, ..Timeouts::default() },
             pool: Pool { idle_timeout, ..Pool::default() },
         }
@@ -150,6 +175,7 @@ fn config() -> impl Strategy<Value = Config> {
         about,
         requests,
         starts,
+        usage: Usage { output: vec!["a.b".to_owned()], ..Usage::default() },
         ..Dialect::default()
     });
     let forward = any::<bool>().prop_map(|via| Forward {
