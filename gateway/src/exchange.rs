@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use metrics::{counter, histogram};
 use weir_telemetry::{
     BackendId, Evidence, Lifecycle, ModelRef, Observation, Outcome, Reserved, Start, names,
@@ -15,6 +15,7 @@ use weir_telemetry::{
 use crate::body::{Upload, UploadState};
 use crate::front::Conn;
 use crate::identify::{Identity, ModelName};
+use crate::numbers::Numbers;
 use crate::residency::{InferTicket, LoadOutcome, LoadTicket, Models};
 use crate::worker::Worker;
 
@@ -30,6 +31,7 @@ pub struct Exchange {
     subject: Subject,
     upload: Rc<Upload>,
     verdict: Verdict,
+    numbers: Numbers,
     first_byte: Option<Duration>,
     response_bytes: u64,
     settled: bool,
@@ -93,6 +95,7 @@ impl Exchange {
             subject: Subject::None,
             upload,
             verdict: Verdict::default(),
+            numbers: Numbers::default(),
             first_byte: None,
             response_bytes: 0,
             settled: false,
@@ -161,6 +164,18 @@ impl Exchange {
         }
     }
 
+    /// What its answer tells is read, if it is a model's.
+    pub fn tells(&mut self, numbers: impl FnOnce() -> Numbers) {
+        if let Subject::Infer { .. } = self.subject {
+            self.numbers = numbers();
+        }
+    }
+
+    /// The answer's trailers went down.
+    pub fn trailed(&mut self, trailers: &HeaderMap) {
+        self.numbers.trailers(trailers);
+    }
+
     /// A piece of the answer's body went down.
     pub fn relayed(&mut self, bytes: usize) {
         if self.first_byte.is_none() {
@@ -209,7 +224,13 @@ impl Exchange {
             response_bytes: self.response_bytes,
             load_ns: load.map(nanos),
         };
-        self.worker.recorder.end(self.counted_under(outcome), &observation);
+        let model = self.counted_under(outcome);
+        self.numbers.record(
+            &self.worker.recorder,
+            model,
+            self.began.duration_since(self.worker.epoch) + duration,
+        );
+        self.worker.recorder.end(model, &observation);
         if outcome != Outcome::Ok {
             histogram!(names::ERROR_DURATION, "outcome" => outcome.as_str()).record(duration.as_secs_f64());
         }

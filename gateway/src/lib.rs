@@ -18,6 +18,7 @@ pub mod front;
 pub mod identify;
 pub mod upstream;
 pub mod classify;
+pub mod numbers;
 pub mod residency;
 pub mod admin;
 pub mod demo;

@@ -13,6 +13,7 @@ use weir_telemetry::{BackendId, Store};
 
 use crate::classify::StartRules;
 use crate::identify::{Found, Matcher};
+use crate::numbers::NumberRules;
 use crate::residency::{Models, Residency};
 
 /// The swapped configuration, and a number that tells workers cheaply whether it changed.
@@ -47,6 +48,8 @@ pub struct Backend {
     pub matcher: Matcher,
     /// How it betrays cold starts.
     pub starts: StartRules,
+    /// What numbers its answers tell.
+    pub numbers: Arc<NumberRules>,
     /// Whether load and unload calls are followed.
     pub lifecycle: bool,
     /// Where inference goes: indices into [`Live::endpoints`].
@@ -218,6 +221,7 @@ fn compile_backend(
         id,
         matcher: Matcher::new(dialect, &backend.requests).map_err(|error| failed(error.to_string()))?,
         starts: StartRules::new(own, &dialect.starts).map_err(|error| failed(error.to_string()))?,
+        numbers: NumberRules::new(backend, dialect, id, store),
         lifecycle: own.map_or(dialect.starts.lifecycle, |own| own.lifecycle || dialect.starts.lifecycle),
         endpoints: backend.endpoints.iter().map(&mut number).collect(),
         management: backend.management.as_ref().map(&mut number),

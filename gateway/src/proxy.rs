@@ -23,6 +23,7 @@ use crate::forward;
 use crate::front::Conn;
 use crate::identify::{BodyScan, Identified, Identity, Progress, ScanFlags};
 use crate::live::{Backend, Routed};
+use crate::numbers::Numbers;
 use crate::refusal::Refusal;
 use crate::upstream::{self, Ask};
 use crate::worker::{View, Worker};
@@ -117,6 +118,7 @@ async fn pass(
     if told.loading {
         exchange.told_loading();
     }
+    exchange.tells(|| Numbers::begin(&backend.numbers, status, answer.headers()));
     let (mut parts, body) = answer.into_parts();
     forward::response(&mut parts, view.live.forward());
     answer = Response::from_parts(parts, body);

@@ -8,4 +8,5 @@ mod relay;
 mod service;
 mod faults;
 mod models;
+mod values;
 mod drain;

@@ -8,7 +8,9 @@ use axum::extract::{Path, State as Given};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use weir_telemetry::{Evidence, ModelSnapshot, Outcome, Start, Window};
+use weir_telemetry::{
+    Broken, Distribution, Evidence, Figure, Figures, Measure, ModelSnapshot, Outcome, Start, Tokens, Window,
+};
 
 use crate::app::State;
 
@@ -68,17 +70,46 @@ fn model(model: &ModelSnapshot) -> Value {
         "evictions": model.evictions,
         "request_bytes": model.request_bytes,
         "response_bytes": model.response_bytes,
+        "tokens": model.figures().map(tokens),
+        "values": model.figures().map(values),
         "last_minute": model.recent.as_ref().map(|recent| window(&recent.minute)),
         "last_five_minutes": model.recent.as_ref().map(|recent| window(&recent.five_minutes)),
     })
 }
 
+/// What answers told of tokens.
+fn tokens(told: &Figures) -> Value {
+    let broken: serde_json::Map<String, Value> =
+        Broken::ALL.iter().map(|how| (how.as_str().to_owned(), json!(told.broken(*how)))).collect();
+    json!({
+        "input": told.tokens(Tokens::Input),
+        "output": told.tokens(Tokens::Output),
+        "time_to_first_token": times("requests", &told.first_token),
+        "time_per_output_token": times("requests", &told.per_output_token),
+        "broken_streams": broken,
+    })
+}
+
+/// Values from headers and trailers by name, in base units; those that were never told are left out.
+fn values(told: &Figures) -> Value {
+    let of = |value: &Figure| match value.measure {
+        Measure::Times if value.times.is_empty() => None,
+        Measure::Times => Some(times("answers", &value.times)),
+        _ => value.last().map(|last| json!({ "last": last })),
+    };
+    let values = told.values.iter().filter_map(|value| Some((value.name.to_string(), of(value)?)));
+    Value::Object(values.collect())
+}
+
 /// Successful requests of one start: how many, and their durations in seconds.
 fn start(model: &ModelSnapshot, start: Start) -> Value {
-    let durations = model.duration(start);
+    times("requests", model.duration(start))
+}
+
+fn times(counted: &str, durations: &Distribution) -> Value {
     let seconds = |q| durations.quantile(q).map(|time| time.as_secs_f64());
     json!({
-        "requests": durations.count(),
+        counted: durations.count(),
         "mean": durations.mean().map(|time| time.as_secs_f64()),
         "p50": seconds(0.50),
         "p95": seconds(0.95),

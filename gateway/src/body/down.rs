@@ -106,6 +106,9 @@ impl Body for RelayDown {
                 if let Some(data) = frame.data_ref() {
                     this.exchange.relayed(data.len());
                 }
+                if let Some(trailers) = frame.trailers_ref() {
+                    this.exchange.trailed(trailers);
+                }
                 // Trailers are the last frame (RFC 9112 §7.1.2), and nobody polls behind them.
                 if frame.is_trailers() || this.inner.is_end_stream() {
                     this.finish();

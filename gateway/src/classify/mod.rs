@@ -5,7 +5,7 @@
 //!
 //! Pure. Cost of a verdict: one header look-up for each header rule, one comparison for each status rule; no allocation.
 
-mod number;
+pub(crate) mod number;
 mod server_timing;
 mod rules;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 const LOAD_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// Reads a decimal number.
-pub(super) fn parse(value: &[u8]) -> Option<f64> {
+pub(crate) fn parse(value: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(value).ok()?.trim_matches([' ', '\t']);
     // `f64` also reads `inf`, `nan` and `infinity`.
     let numeric =
