@@ -57,7 +57,7 @@ fn a_value_that_cannot_be_kept_so_is_told() {
         wrong(&format!("{B}{twice}}}]")),
         ["backends[0].values[1].name: another value is called `a` too"]
     );
-    let nine = vec!["{name: a, from: {header: x}}"; 9].join(", ");
+    let nine = ["{name: a, from: {header: x}}"; 9].join(", ");
     assert!(wrong(&format!("{B}values: [{nine}]}}]"))[0].contains("values"));
 }
 
