@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::store::dense::Dense;
 use crate::store::grid::{BOUNDS, CELLS, TOP_NS, edges};
 
 /// A histogram with its sum. Only the stretch of cells that was ever hit takes memory.
@@ -86,14 +87,13 @@ impl Distribution {
         })
     }
 
-    /// Adds dense counts and their sum.
-    pub(crate) fn add_cells(&mut self, cells: &[u32; CELLS], sum_ns: u64) {
-        self.sum_ns += u128::from(sum_ns);
-        let Some(first) = cells.iter().position(|n| *n > 0) else { return };
-        let last = cells.iter().rposition(|n| *n > 0).unwrap_or(first);
-        self.cover(first, last);
+    /// Adds what was counted since.
+    pub(crate) fn add_dense(&mut self, dense: &Dense) {
+        self.sum_ns += u128::from(dense.sum);
+        let Some((first, hit)) = dense.hit() else { return };
+        self.cover(first, first + hit.len() - 1);
         let ours = self.counts.iter_mut().skip(first - self.first);
-        for (ours, theirs) in ours.zip(cells.iter().skip(first)) {
+        for (ours, theirs) in ours.zip(hit) {
             *ours += u64::from(*theirs);
         }
     }

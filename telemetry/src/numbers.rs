@@ -164,10 +164,10 @@ impl Figures {
         self.know(specs);
         self.tokens.iter_mut().zip(tally.tokens).for_each(|(ours, theirs)| *ours += theirs);
         self.broken.iter_mut().zip(tally.broken).for_each(|(ours, theirs)| *ours += u64::from(theirs));
-        self.first_token.add_cells(&tally.first_token.cells, tally.first_token.sum);
-        self.per_output_token.add_cells(&tally.per_output_token.cells, tally.per_output_token.sum);
+        self.first_token.add_dense(&tally.first_token);
+        self.per_output_token.add_dense(&tally.per_output_token);
         for (ours, theirs) in self.values.iter_mut().zip(&tally.values) {
-            ours.times.add_cells(&theirs.times.cells, theirs.times.sum);
+            ours.times.add_dense(&theirs.times);
         }
     }
 

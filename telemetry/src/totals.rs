@@ -3,7 +3,7 @@
 use crate::distribution::Distribution;
 use crate::numbers::{Figures, Spec};
 use crate::observation::{Evidence, Outcome, Start};
-use crate::store::grid::CELLS;
+use crate::store::dense::Dense;
 use crate::store::numbers::Tally;
 
 /// The totals of one model, or of several together.
@@ -158,10 +158,10 @@ impl Totals {
         self.started = self.started.wrapping_add(delta.started);
         zip(&mut self.outcomes, &delta.outcomes, |ours, theirs| *ours += u64::from(*theirs));
         zip(&mut self.cold_starts, &delta.cold_starts, |ours, theirs| *ours += u64::from(*theirs));
-        for ((ours, cells), sum) in self.durations.iter_mut().zip(&delta.cells).zip(delta.sums) {
-            ours.add_cells(cells, sum);
+        for (ours, cells) in self.durations.iter_mut().zip(&delta.cells) {
+            ours.add_dense(cells);
         }
-        self.first_byte.add_cells(&delta.first_byte, delta.first_byte_sum);
+        self.first_byte.add_dense(&delta.first_byte);
         self.queued += u64::from(delta.queued);
         self.queue_ns += u128::from(delta.queue_sum);
         self.request_bytes = self.request_bytes.wrapping_add(delta.request_bytes);
@@ -193,16 +193,14 @@ pub(crate) fn hit_ratio(hot: u64, cold: u64) -> Option<f64> {
 }
 
 /// What one model did between two folds: dense, reused from model to model.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Delta {
     pub(crate) started: u64,
     /// `Ok` is filled in from the cells.
     pub(crate) outcomes: [u32; 8],
     pub(crate) cold_starts: [u32; 5],
-    pub(crate) cells: [[u32; CELLS]; 3],
-    pub(crate) sums: [u64; 3],
-    pub(crate) first_byte: [u32; CELLS],
-    pub(crate) first_byte_sum: u64,
+    pub(crate) cells: [Dense; 3],
+    pub(crate) first_byte: Dense,
     pub(crate) queued: u32,
     pub(crate) queue_sum: u64,
     pub(crate) request_bytes: u64,
@@ -216,36 +214,15 @@ pub(crate) struct Delta {
     pub(crate) numbers: Option<Box<Tally>>,
 }
 
-impl Default for Delta {
-    fn default() -> Self {
-        Self {
-            started: 0,
-            outcomes: [0; 8],
-            cold_starts: [0; 5],
-            cells: [[0; CELLS]; 3],
-            sums: [0; 3],
-            first_byte: [0; CELLS],
-            first_byte_sum: 0,
-            queued: 0,
-            queue_sum: 0,
-            request_bytes: 0,
-            response_bytes: 0,
-            loads: 0,
-            load_failures: 0,
-            load_sum: 0,
-            load_last: 0,
-            evictions: 0,
-            numbers: None,
-        }
-    }
-}
-
 impl Delta {
     /// Empties it for the next model.
     pub(crate) fn clear(&mut self) {
-        let mut numbers = self.numbers.take();
-        numbers.iter_mut().for_each(|numbers| numbers.clear());
-        *self = Self { numbers, ..Self::default() };
+        self.cells.iter_mut().for_each(Dense::clear);
+        self.first_byte.clear();
+        self.numbers.iter_mut().for_each(|numbers| numbers.clear());
+        (self.started, self.outcomes, self.cold_starts) = (0, [0; 8], [0; 5]);
+        (self.queued, self.queue_sum, self.request_bytes, self.response_bytes) = (0, 0, 0, 0);
+        (self.loads, self.load_failures, self.load_sum, self.load_last, self.evictions) = (0, 0, 0, 0, 0);
     }
 
     fn numbers(&self) -> Option<&Tally> {
@@ -254,7 +231,7 @@ impl Delta {
 
     /// The successes are counted by their cells alone.
     pub(crate) fn count_successes(&mut self) {
-        let ok = self.cells.iter().flatten().sum();
+        let ok = self.cells.iter().map(|cells| cells.count).sum();
         if let Some(counter) = self.outcomes.get_mut(Outcome::Ok.index()) {
             *counter = ok;
         }

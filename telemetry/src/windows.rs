@@ -155,14 +155,14 @@ impl<const N: usize, const WIDTH: u64> Ring<N, WIDTH> {
         let outcomes = Outcome::ALL.iter().zip(delta.outcomes);
         slot.failures += outcomes.filter(|(outcome, _)| outcome.is_failure()).map(|(_, n)| n).sum::<u32>();
         for (ours, cells) in slot.starts.iter_mut().zip(&delta.cells) {
-            *ours += cells.iter().sum::<u32>();
+            *ours += cells.count;
         }
         let Some(detail) = detail else { return };
-        for ((ours, cells), sum) in detail.iter_mut().zip(&delta.cells).zip(delta.sums) {
+        for (ours, cells) in detail.iter_mut().zip(&delta.cells) {
             if is_new {
                 ours.clear();
             }
-            ours.add_cells(cells, sum);
+            ours.add_dense(cells);
         }
     }
 

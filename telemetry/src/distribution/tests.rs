@@ -8,9 +8,10 @@ use crate::store::grid::index;
 fn of(samples: &[u64]) -> Distribution {
     let mut distribution = Distribution::default();
     for ns in samples {
-        let mut cells = [0; CELLS];
-        cells[index(*ns)] = 1;
-        distribution.add_cells(&cells, *ns);
+        let mut dense = Dense::default();
+        dense.sum = *ns;
+        dense.add(index(*ns), 1);
+        distribution.add_dense(&dense);
     }
     distribution
 }

@@ -1,5 +1,6 @@
 //! A histogram's counters, and the two ways to add to a counter: shared by many writers, or owned by one.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::grid::{CELLS, index};
@@ -44,24 +45,45 @@ impl Writer for Owned {
     }
 }
 
-/// One histogram: a counter for each cell of the grid. There is no count beside it, the count is their sum, so the
-/// exported `_count` and the `+Inf` bucket can never differ.
-#[derive(Debug)]
-pub(crate) struct Cells([AtomicU32; CELLS]);
+/// Cells of one chunk: about seven octaves, so that hot requests of one model mostly fall into one.
+const CHUNK: usize = 64;
+const CHUNKS: usize = CELLS.div_ceil(CHUNK);
+
+type Chunk = [AtomicU32; CHUNK];
+
+/// One histogram: a counter for each cell of the grid, in chunks that are made when they are first hit. There is no
+/// count beside it, the count is their sum, so the exported `_count` and the `+Inf` bucket can never differ.
+#[derive(Debug, Default)]
+pub(crate) struct Cells([OnceLock<Box<Chunk>>; CHUNKS]);
 
 impl Cells {
-    pub(crate) fn boxed() -> Box<Self> {
-        Box::new(Self([const { AtomicU32::new(0) }; CELLS]))
-    }
-
     #[inline]
     pub(crate) fn record<W: Writer>(&self, ns: u64) {
-        if let Some(cell) = self.0.get(index(ns)) {
+        let cell = index(ns);
+        let Some(chunk) = self.0.get(cell / CHUNK) else { return };
+        if let Some(cell) = made(chunk).get(cell % CHUNK) {
             W::add32(cell, 1);
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &AtomicU32> {
-        self.0.iter()
+    /// The cells that can have been hit, each with its number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &AtomicU32)> {
+        let chunks = self.0.iter().enumerate().filter_map(|(at, chunk)| Some((at * CHUNK, chunk.get()?)));
+        chunks.flat_map(|(first, chunk)| (first..).zip(chunk.iter()))
     }
+}
+
+#[inline]
+fn made(chunk: &OnceLock<Box<Chunk>>) -> &Chunk {
+    match chunk.get() {
+        Some(chunk) => chunk,
+        None => make(chunk),
+    }
+}
+
+/// At most four times for each histogram; kept out of the way of all later requests.
+#[cold]
+#[inline(never)]
+fn make(chunk: &OnceLock<Box<Chunk>>) -> &Chunk {
+    chunk.get_or_init(|| Box::new([const { AtomicU32::new(0) }; CHUNK]))
 }

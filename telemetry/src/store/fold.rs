@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::cells::Cells;
+use super::dense::Dense;
 use super::grid::CELLS;
 use super::lane::Lane;
 use super::model::Rare;
@@ -60,7 +61,7 @@ impl Default for Kept {
 pub(super) trait Reader {
     fn wide(&mut self, at: usize, counter: &AtomicU64) -> u64;
     fn narrow(&mut self, at: usize, counter: &AtomicU32) -> u32;
-    fn cells(&mut self, at: usize, cells: &Cells, into: &mut [u32; CELLS]);
+    fn cells(&mut self, at: usize, cells: &Cells, into: &mut Dense);
     /// What stands there, if it is not what stood there when it was last read.
     fn changed(&mut self, at: usize, value: &AtomicU64) -> Option<u64>;
 }
@@ -68,13 +69,9 @@ pub(super) trait Reader {
 fn read(lane: &Lane, reader: &mut impl Reader, delta: &mut Delta) {
     let Lane { started, request_bytes, response_bytes, sums, first_byte_sum, queue_sum, .. } = lane;
     for (at, (cells, into)) in lane.cells.iter().zip(&mut delta.cells).enumerate() {
-        if let Some(cells) = cells.get() {
-            reader.cells(at, cells, into);
-        }
+        reader.cells(at, cells, into);
     }
-    if let Some(cells) = lane.first_byte.get() {
-        reader.cells(3, cells, &mut delta.first_byte);
-    }
+    reader.cells(3, &lane.first_byte, &mut delta.first_byte);
     for (at, (counter, into)) in lane.outcomes.iter().zip(&mut delta.outcomes).enumerate() {
         *into += reader.narrow(at, counter);
     }
@@ -85,10 +82,10 @@ fn read(lane: &Lane, reader: &mut impl Reader, delta: &mut Delta) {
     if let Some(told) = lane.numbers.get() {
         numbers::read(told, reader, (WIDE, NARROW, HISTOGRAMS), delta.numbers.get_or_insert_default());
     }
-    for (at, (counter, into)) in sums.iter().zip(&mut delta.sums).enumerate() {
-        *into += reader.wide(at, counter);
+    for (at, (counter, into)) in sums.iter().zip(&mut delta.cells).enumerate() {
+        into.sum += reader.wide(at, counter);
     }
-    delta.first_byte_sum += reader.wide(3, first_byte_sum);
+    delta.first_byte.sum += reader.wide(3, first_byte_sum);
     delta.queue_sum += reader.wide(4, queue_sum);
     delta.request_bytes += reader.wide(5, request_bytes);
     delta.response_bytes += reader.wide(6, response_bytes);
@@ -106,9 +103,9 @@ impl Reader for Swap {
         take(counter)
     }
 
-    fn cells(&mut self, _: usize, cells: &Cells, into: &mut [u32; CELLS]) {
-        for (cell, into) in cells.iter().zip(into) {
-            *into += take(cell);
+    fn cells(&mut self, _: usize, cells: &Cells, into: &mut Dense) {
+        for (at, cell) in cells.iter() {
+            into.add(at, take(cell));
         }
     }
 
@@ -128,12 +125,14 @@ impl Reader for Kept {
         self.narrow.get_mut(at).map_or(0, |kept| now.wrapping_sub(std::mem::replace(kept, now)))
     }
 
-    fn cells(&mut self, at: usize, cells: &Cells, into: &mut [u32; CELLS]) {
+    fn cells(&mut self, at: usize, cells: &Cells, into: &mut Dense) {
         let Some(kept) = self.cells.get_mut(at) else { return };
-        let kept = kept.get_or_insert_with(|| Box::new([0; CELLS]));
-        for ((cell, kept), into) in cells.iter().zip(kept.iter_mut()).zip(into) {
-            let now = cell.load(Relaxed);
-            *into += now.wrapping_sub(std::mem::replace(kept, now));
+        for (at, cell) in cells.iter() {
+            let kept = kept.get_or_insert_with(|| Box::new([0; CELLS]));
+            if let Some(kept) = kept.get_mut(at) {
+                let now = cell.load(Relaxed);
+                into.add(at, now.wrapping_sub(std::mem::replace(kept, now)));
+            }
         }
     }
 
@@ -171,7 +170,7 @@ mod tests {
             drain(&base, &rare, &mut delta);
             differ(&lane, &mut kept, &mut delta);
             delta.count_successes();
-            assert_eq!((delta.started, delta.outcomes[0], delta.sums[0]), (2, 2, 10_000_000));
+            assert_eq!((delta.started, delta.outcomes[0], delta.cells[0].sum), (2, 2, 10_000_000));
         }
     }
 
@@ -180,7 +179,7 @@ mod tests {
         let (lane, mut kept) = (Lane::default(), Kept::default());
         lane.begin::<Owned>();
         lane.end::<Owned>(&ok());
-        let cell = lane.cells[0].get().unwrap().iter().find(|cell| cell.load(Relaxed) == 1).unwrap();
+        let cell = lane.cells[0].iter().find(|(_, cell)| cell.load(Relaxed) == 1).unwrap().1;
         cell.store(u32::MAX, Relaxed);
         lane.sums[0].store(u64::MAX - 1, Relaxed);
         lane.started.store(u64::MAX, Relaxed);
@@ -190,6 +189,6 @@ mod tests {
         let mut delta = Delta::default();
         differ(&lane, &mut kept, &mut delta);
         delta.count_successes();
-        assert_eq!((delta.started, delta.outcomes[0], delta.sums[0]), (1, 1, 5_000_000));
+        assert_eq!((delta.started, delta.outcomes[0], delta.cells[0].sum), (1, 1, 5_000_000));
     }
 }

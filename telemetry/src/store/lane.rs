@@ -26,8 +26,8 @@ pub(crate) struct Lane {
     pub(crate) first_byte_sum: AtomicU64,
     pub(crate) queue_sum: AtomicU64,
     // Where the cells are.
-    pub(crate) cells: [OnceLock<Box<Cells>>; 3],
-    pub(crate) first_byte: OnceLock<Box<Cells>>,
+    pub(crate) cells: [Cells; 3],
+    pub(crate) first_byte: Cells,
     /// Numbers that answers told; made with the first.
     pub(crate) numbers: OnceLock<Box<Numbers>>,
     // What fewer requests write. `Ok` is not counted here: it is the sum of the cells.
@@ -82,26 +82,11 @@ impl Lane {
         let start = seen.start.index();
         if let (Some(cells), Some(sum)) = (self.cells.get(start), self.sums.get(start)) {
             W::add64(sum, seen.duration_ns);
-            made(cells).record::<W>(seen.duration_ns);
+            cells.record::<W>(seen.duration_ns);
         }
         if let Some(ns) = seen.first_byte_ns {
             W::add64(&self.first_byte_sum, ns);
-            made(&self.first_byte).record::<W>(ns);
+            self.first_byte.record::<W>(ns);
         }
     }
-}
-
-#[inline]
-pub(super) fn made(cells: &OnceLock<Box<Cells>>) -> &Cells {
-    match cells.get() {
-        Some(cells) => cells,
-        None => make(cells),
-    }
-}
-
-/// Once for each model and start; kept out of the way of all later requests.
-#[cold]
-#[inline(never)]
-fn make(cells: &OnceLock<Box<Cells>>) -> &Cells {
-    cells.get_or_init(Cells::boxed)
 }

@@ -11,6 +11,7 @@
 
 pub(crate) mod grid;
 mod cells;
+pub(crate) mod dense;
 mod lane;
 pub(crate) mod numbers;
 mod exemplar;

@@ -8,9 +8,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::cells::{Cells, Writer};
+use super::dense::Dense;
 use super::fold::Reader;
-use super::grid::CELLS;
-use super::lane::made;
 use crate::numbers::{Measure, PLACES, Usage, ValueId};
 
 /// One lane's numbers.
@@ -71,7 +70,7 @@ impl Numbers {
 impl Timed {
     fn record<W: Writer>(&self, ns: u64) {
         W::add64(&self.sum, ns);
-        made(&self.cells).record::<W>(ns);
+        self.cells.get_or_init(Box::default).record::<W>(ns);
     }
 }
 
@@ -86,25 +85,12 @@ pub(crate) struct Tally {
     is_clear: bool,
 }
 
-/// A histogram's increments.
-#[derive(Debug)]
-pub(crate) struct Dense {
-    pub(crate) cells: [u32; CELLS],
-    pub(crate) sum: u64,
-}
-
 /// A value's increments, and the last of it.
 #[derive(Debug, Default)]
 pub(crate) struct Last {
     pub(crate) times: Dense,
     pub(crate) last: u64,
     pub(crate) at_ns: u64,
-}
-
-impl Default for Dense {
-    fn default() -> Self {
-        Self { cells: [0; CELLS], sum: 0 }
-    }
 }
 
 impl Default for Tally {
@@ -155,7 +141,7 @@ pub(super) fn read(
     }
     let mut timed = |at: usize, timed: &Timed, into: &mut Dense| {
         if let Some(cells) = timed.cells.get() {
-            reader.cells(histogram + at, cells, &mut into.cells);
+            reader.cells(histogram + at, cells, into);
             into.sum += reader.wide(wide + 2 + at, &timed.sum);
         }
     };

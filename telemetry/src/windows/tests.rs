@@ -7,8 +7,8 @@ use crate::store::grid::index;
 fn found(durations: &[u64], errors: u32) -> Delta {
     let mut delta = Delta::default();
     for ns in durations {
-        delta.cells[0][index(*ns)] += 1;
-        delta.sums[0] += ns;
+        delta.cells[0].add(index(*ns), 1);
+        delta.cells[0].sum += ns;
     }
     delta.outcomes[Outcome::ServerError.index()] = errors;
     delta.count_successes();
