@@ -45,10 +45,13 @@ pub struct ListenLimits {
     /// Size of a request's head, all header lines together. Default `64KiB`; 8KiB to 1MiB. Above it: 431.
     #[garde(custom(bytes_within("8KiB", "1MiB")))]
     pub header_bytes_max: Bytes,
+    /// Length of a request's first line. Default `16KiB`; 1KiB to 60KiB. Above it: 414.
+    #[garde(custom(bytes_within("1KiB", "60KiB")))]
+    pub request_line_bytes_max: Bytes,
     /// Number of header lines of a request. Default 100; 16 to 1000. Above it: 431.
     #[garde(range(min = 16, max = 1000))]
     pub header_count_max: u16,
-    /// Time from the first byte of a request's head to its last. Default `10s`; 100ms to 5m. After it the connection is closed.
+    /// Time from the first byte of a request's head to its last. Default `10s`; 100ms to 5m. After it: 408.
     #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     #[garde(custom(duration_within("100ms", "5m")))]
@@ -75,6 +78,7 @@ impl Default for ListenLimits {
     fn default() -> Self {
         Self {
             header_bytes_max: Bytes::kib(64),
+            request_line_bytes_max: Bytes::kib(16),
             header_count_max: 100,
             header_read_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),

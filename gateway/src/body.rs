@@ -7,6 +7,7 @@
 mod down;
 
 use std::cell::{Cell, RefCell};
+use std::error::Error;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,19 +15,23 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
 pub use down::{DownLimits, Outbound, RelayDown};
 
+use crate::h1::client::AnswerError;
+use crate::h1::decode::BadBody;
+use crate::h1::server::RequestBody;
+
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
     /// The other side's transfer failed.
     #[error("the transfer broke off")]
-    Transfer(#[from] hyper::Error),
+    Transfer(#[from] AnswerError),
     /// Nothing came for too long.
     #[error("nothing for {0:?}")]
     Stalled(Duration),
@@ -35,10 +40,29 @@ pub enum BodyError {
     Overdue(Duration),
 }
 
+/// Why a client's body ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum InboundError {
+    /// The client went away.
+    #[error("the client went away")]
+    Gone(#[source] io::Error),
+    /// What the client sent is malformed.
+    #[error("the body is malformed")]
+    Malformed(#[source] BadBody),
+    /// The same over HTTP/2.
+    #[error("the stream failed")]
+    Stream(#[source] hyper::Error),
+    /// More than the route allows.
+    #[error("more than {0} bytes")]
+    TooLarge(u64),
+}
+
 /// A request body as it comes in: from a socket, or whole (tests and calls of our own).
 #[derive(Debug)]
 pub enum Inbound {
-    /// From a client's connection.
+    /// From a client's HTTP/1.1 connection.
+    H1(RequestBody),
+    /// From a client's HTTP/2 stream.
     Socket(Incoming),
     /// All of it at once.
     Whole(Option<Bytes>),
@@ -53,20 +77,24 @@ impl Inbound {
 
 impl Body for Inbound {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = InboundError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, InboundError>>> {
         match &mut *self {
-            Self::Socket(body) => Pin::new(body).poll_frame(cx),
+            Self::H1(body) => Pin::new(body).poll_frame(cx),
+            Self::Socket(body) => {
+                Poll::Ready(ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map_err(stream_error)))
+            }
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
+            Self::H1(body) => body.is_end_stream(),
             Self::Socket(body) => body.is_end_stream(),
             Self::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
         }
@@ -74,6 +102,7 @@ impl Body for Inbound {
 
     fn size_hint(&self) -> SizeHint {
         match self {
+            Self::H1(body) => body.size_hint(),
             Self::Socket(body) => body.size_hint(),
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
         }
@@ -91,6 +120,8 @@ pub enum UploadState {
     Failed,
     /// The client went away within it.
     Gone,
+    /// It is larger than allowed.
+    TooLarge,
 }
 
 /// One request body on its way up, shared by the attempt that sends it and the exchange that watches it.
@@ -102,6 +133,7 @@ pub struct Upload {
     state: Cell<UploadState>,
     progress: Cell<Instant>,
     waiting: Cell<bool>,
+    bytes_max: Cell<Option<u64>>,
 }
 
 /// Frames kept for the (re)play.
@@ -126,7 +158,26 @@ impl Upload {
             state: Cell::new(state),
             progress: Cell::new(now),
             waiting: Cell::new(false),
+            bytes_max: Cell::new(None),
         })
+    }
+
+    /// Limits the whole body. False: its announced length is already above.
+    pub fn limit(&self, bytes_max: u64) -> bool {
+        self.bytes_max.set(Some(bytes_max));
+        self.body.borrow().size_hint().lower() <= bytes_max
+    }
+
+    /// Whether the client waits for `100 Continue` and nothing of the body has been asked for.
+    pub fn expects_continue(&self) -> bool {
+        matches!(&*self.body.borrow(), Inbound::H1(body) if body.expects_continue())
+    }
+
+    /// Passes an interim answer on, where the client's protocol has them.
+    pub fn interim(&self, status: StatusCode, headers: &HeaderMap) {
+        if let Inbound::H1(body) = &*self.body.borrow() {
+            body.interim(status, headers);
+        }
     }
 
     /// Body bytes taken from the client.
@@ -150,7 +201,7 @@ impl Upload {
     }
 
     /// Pulls the next frame from the client and keeps it; true when a data frame came, false at the end.
-    pub fn poll_hold(&self, cx: &mut Context<'_>) -> Poll<Result<bool, hyper::Error>> {
+    pub fn poll_hold(&self, cx: &mut Context<'_>) -> Poll<Result<bool, InboundError>> {
         Poll::Ready(match ready!(self.poll_pull(cx)) {
             None => Ok(false),
             Some(Err(error)) => Err(error),
@@ -174,7 +225,7 @@ impl Upload {
 
     /// Whether all that was taken from the client is still at hand.
     pub fn is_replayable(&self) -> bool {
-        !self.kept.borrow().lost && !matches!(self.state.get(), UploadState::Failed | UploadState::Gone)
+        !self.kept.borrow().lost && matches!(self.state.get(), UploadState::Open | UploadState::Done)
     }
 
     /// An answer has begun, or no retry is wanted: what is given away from now on is not kept.
@@ -182,13 +233,20 @@ impl Upload {
         self.kept.borrow_mut().bytes_max = 0;
     }
 
-    fn poll_pull(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_pull(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, InboundError>>> {
         let polled = Pin::new(&mut *self.body.borrow_mut()).poll_frame(cx);
         self.waiting.set(polled.is_pending());
-        let polled = ready!(polled);
+        let mut polled = ready!(polled);
+        if let Some(Ok(frame)) = &polled
+            && let Some(bytes_max) = self.bytes_max.get()
+            && self.bytes.get() + frame.data_ref().map_or(0, Bytes::len) as u64 > bytes_max
+        {
+            polled = Some(Err(InboundError::TooLarge(bytes_max)));
+        }
         match &polled {
             None => self.state.set(UploadState::Done),
-            Some(Err(error)) if client_is_gone(error) => self.state.set(UploadState::Gone),
+            Some(Err(InboundError::Gone(_))) => self.state.set(UploadState::Gone),
+            Some(Err(InboundError::TooLarge(_))) => self.state.set(UploadState::TooLarge),
             Some(Err(_)) => self.state.set(UploadState::Failed),
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
@@ -226,17 +284,22 @@ impl Upload {
     }
 }
 
-/// Whether a body ended because its connection did, and not because of what came over it.
-fn client_is_gone(error: &hyper::Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<io::Error>() {
+/// Whether a stream ended because its connection did, and not because of what came over it.
+fn stream_error(error: hyper::Error) -> InboundError {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    while let Some(one) = cause {
+        if let Some(io) = one.downcast_ref::<io::Error>() {
             use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-            return matches!(io.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof);
+            return match io.kind() {
+                kind @ (BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof) => {
+                    InboundError::Gone(kind.into())
+                }
+                _ => InboundError::Stream(error),
+            };
         }
-        cause = error.source();
+        cause = one.source();
     }
-    false
+    InboundError::Stream(error)
 }
 
 /// The request body of one attempt.
@@ -268,12 +331,12 @@ impl RelayUp {
 
 impl Body for RelayUp {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = InboundError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, InboundError>>> {
         if let Some(frame) = self.next_kept() {
             return Poll::Ready(Some(Ok(Frame::data(frame))));
         }

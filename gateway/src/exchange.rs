@@ -34,6 +34,8 @@ pub struct Exchange {
     numbers: Numbers,
     first_byte: Option<Duration>,
     response_bytes: u64,
+    /// Beside the body: what a tunnel carried up.
+    tunnelled_bytes: u64,
     settled: bool,
 }
 
@@ -98,6 +100,7 @@ impl Exchange {
             numbers: Numbers::default(),
             first_byte: None,
             response_bytes: 0,
+            tunnelled_bytes: 0,
             settled: false,
         }
     }
@@ -184,6 +187,12 @@ impl Exchange {
         self.response_bytes += bytes as u64;
     }
 
+    /// What a tunnel carried in its time.
+    pub fn tunnelled(&mut self, up: u64, down: u64) {
+        self.tunnelled_bytes += up;
+        self.response_bytes += down;
+    }
+
     /// No connection was made: a load call never reached its backend.
     pub fn never_sent(&mut self) {
         if let Subject::Load { ticket, .. } = &mut self.subject
@@ -220,7 +229,7 @@ impl Exchange {
             duration_ns: nanos(duration),
             first_byte_ns: self.first_byte.map(nanos),
             queue_ns: 0,
-            request_bytes: self.upload.bytes(),
+            request_bytes: self.upload.bytes() + self.tunnelled_bytes,
             response_bytes: self.response_bytes,
             load_ns: load.map(nanos),
         };
@@ -288,10 +297,11 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if !self.settled {
+        if !self.settled && !std::thread::panicking() {
             counter!(names::HTTP_REFUSED, "reason" => "client_gone").increment(1);
         }
-        self.settle(Outcome::Cancelled);
+        // Dropped by a panic it is our fault, otherwise the client has left.
+        self.settle(if std::thread::panicking() { Outcome::ServerError } else { Outcome::Cancelled });
     }
 }
 

@@ -7,10 +7,10 @@
 use std::net::SocketAddr;
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
-    UPGRADE, VIA,
+    CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE,
+    TRANSFER_ENCODING, UPGRADE, VIA,
 };
-use http::{Version, request, response};
+use http::{StatusCode, Version, request, response};
 use weir_config::{Forward, ForwardedPolicy};
 
 use crate::front::Conn;
@@ -49,7 +49,7 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
         strip_named(headers);
     }
     let trailers = headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
-    for name in [&CONNECTION, &TRANSFER_ENCODING, &TE, &UPGRADE, &KEEP_ALIVE, &PROXY_CONNECTION] {
+    for name in [&CONNECTION, &TRANSFER_ENCODING, &TE, &UPGRADE, &KEEP_ALIVE, &PROXY_CONNECTION, &EXPECT] {
         headers.remove(name);
     }
     if trailers {
@@ -70,6 +70,26 @@ fn strip_named(headers: &mut HeaderMap) {
     for name in named {
         headers.remove(name);
     }
+}
+
+/// The protocol that a request may switch its connection to (RFC 9110 §7.8): WebSocket, whatever else is named beside it. Others are
+/// not offered to the backend; h2c least of all.
+pub fn upgrade(head: &request::Parts, has_body: bool) -> Option<HeaderValue> {
+    if has_body || head.version != Version::HTTP_11 || !head.headers.contains_key(UPGRADE) {
+        return None;
+    }
+    let names = |name: &HeaderName, word: &str| {
+        let all = head.headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+        all.flat_map(|value| value.split(',')).any(|one| one.trim().eq_ignore_ascii_case(word))
+    };
+    (names(&CONNECTION, "upgrade") && names(&UPGRADE, "websocket"))
+        .then(|| HeaderValue::from_static("websocket"))
+}
+
+/// Asks the backend to switch.
+pub fn ask_to_switch(headers: &mut HeaderMap, protocol: &HeaderValue) {
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, protocol.clone());
 }
 
 /// Makes a client's request head ours: fields, target in origin form, version.
@@ -105,7 +125,12 @@ pub fn response(head: &mut response::Parts, policy: &Forward) {
         // The chunks are what was read; a length beside them is a lie (RFC 9112 §6.3).
         head.headers.remove(CONTENT_LENGTH);
     }
+    let switched =
+        (head.status == StatusCode::SWITCHING_PROTOCOLS).then(|| head.headers.get(UPGRADE).cloned());
     strip_hop_by_hop(&mut head.headers);
+    if let Some(protocol) = switched.flatten() {
+        ask_to_switch(&mut head.headers, &protocol);
+    }
     if policy.via {
         add_via(&mut head.headers, received, &policy.via_name);
     }

@@ -14,6 +14,10 @@ pub mod exchange;
 pub mod body;
 pub mod refusal;
 pub mod forward;
+pub mod net;
+pub mod h1;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod front;
 pub mod identify;
 pub mod upstream;

@@ -8,9 +8,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use metrics::counter;
 use tokio::time::Instant;
 use weir_config::{Action, Plane};
@@ -21,11 +21,12 @@ use crate::classify;
 use crate::exchange::{Exchange, Subject, Verdict};
 use crate::forward;
 use crate::front::Conn;
+use crate::h1::tunnel::Tunnel;
 use crate::identify::{BodyScan, Identified, Identity, Progress, ScanFlags};
 use crate::live::{Backend, Routed};
 use crate::numbers::Numbers;
 use crate::refusal::Refusal;
-use crate::upstream::{self, Ask};
+use crate::upstream::{self, Answer, Ask};
 use crate::worker::{View, Worker};
 
 /// The data path behind one client's connection, as a service: what tests and embedding programs drive without a socket. The front
@@ -61,8 +62,12 @@ impl tower::Service<Request<Inbound>> for Proxy {
 
 /// Serves one request: never fails, every end is a response and one observation.
 pub async fn serve(worker: &Rc<Worker>, conn: &Rc<Conn>, request: Request<Inbound>) -> Response<Outbound> {
+    #[cfg(feature = "faults")]
+    crate::faults::strike(&request);
     let view = worker.view();
     let (head, body) = request.into_parts();
+    // HTTP/1.1 heads were checked where they were read.
+    let checked = if matches!(body, Inbound::H1(_)) { Ok(()) } else { check(&head) };
     let upload = Upload::new(body, view.live.identify().peek_bytes_max.as_usize(), worker.clock.now());
     let Some(routed) = view.live.route(&head) else {
         let refusal = Refusal::NotImplemented("no backend is configured");
@@ -70,15 +75,28 @@ pub async fn serve(worker: &Rc<Worker>, conn: &Rc<Conn>, request: Request<Inboun
     };
     let backend = routed.backend;
     let mut exchange = Exchange::begin(worker, conn, backend.id, upload);
-    match pass(&mut exchange, worker, conn, &view, routed, head).await {
-        Ok((answer, lease, limits)) => {
-            answer.map(|body| Outbound::Relay(Box::new(RelayDown::new(body, exchange, lease, limits))))
+    let passed = match checked {
+        Ok(()) => pass(&mut exchange, worker, conn, &view, routed, head).await,
+        Err(refusal) => Err(refusal),
+    };
+    match passed {
+        Ok((Answer { head, body }, limits)) => {
+            let body = if head.status == StatusCode::SWITCHING_PROTOCOLS {
+                let lease = body.into_lease();
+                Outbound::Tunnel(Box::new(Tunnel {
+                    lease,
+                    exchange,
+                    silence: limits.between_bytes,
+                    deadline: limits.deadline,
+                }))
+            } else {
+                Outbound::Relay(Box::new(RelayDown::new(body, exchange, limits)))
+            };
+            Response::from_parts(head, body)
         }
         Err(refusal) => refuse(&mut exchange, backend, &refusal),
     }
 }
-
-type Passed = (Response<hyper::body::Incoming>, upstream::Lease, DownLimits);
 
 /// The rooms in their order: integrity, identify, (admit,) upstream, classify.
 async fn pass(
@@ -88,8 +106,7 @@ async fn pass(
     view: &View,
     routed: Routed<'_>,
     mut head: Parts,
-) -> Result<Passed, Refusal> {
-    check(&head)?;
+) -> Result<(Answer, DownLimits), Refusal> {
     let backend = routed.backend;
     let deadline = Instant::from_std(exchange.began()) + backend.timeouts.request;
     let identity = whose(exchange, view, &routed, &head).await?;
@@ -97,18 +114,26 @@ async fn pass(
     exchange.is_about(subject(backend, &routed, identity, worker));
 
     let has_body = exchange.upload_state() != UploadState::Done || exchange.upload().held() > 0;
+    let upgrade = forward::upgrade(&head, has_body);
     forward::request(&mut head, conn, view.live.forward(), has_body);
+    if upgrade.is_none() && exchange.upload().expects_continue() {
+        head.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
+    }
+    if let Some(protocol) = &upgrade {
+        forward::ask_to_switch(&mut head.headers, protocol);
+    }
     let plane = routed.found.as_ref().map_or(Plane::Inference, crate::identify::Found::plane);
-    let asked =
-        upstream::ask(&ask(worker, conn, view, (backend, plane), exchange.upload(), deadline), head).await;
-    let (mut answer, lease) = asked.inspect_err(|refusal| {
+    let mut ask = ask(worker, conn, view, (backend, plane), exchange.upload(), deadline);
+    ask.upgrade = upgrade.as_ref().and_then(|protocol| protocol.to_str().ok());
+    let asked = upstream::ask(&ask, &head).await;
+    let mut answer = asked.inspect_err(|refusal| {
         if matches!(refusal, Refusal::Connect(_)) {
             exchange.never_sent();
         }
     })?;
 
-    let status = answer.status();
-    let told = backend.starts.verdict(status, answer.headers());
+    let status = answer.head.status;
+    let told = backend.starts.verdict(status, &answer.head.headers);
     exchange.answered(Verdict {
         outcome: Some(told.outcome.unwrap_or_else(|| classify::outcome(status))),
         start: told.start,
@@ -118,16 +143,14 @@ async fn pass(
     if told.loading {
         exchange.told_loading();
     }
-    exchange.tells(|| Numbers::begin(&backend.numbers, status, answer.headers()));
-    let (mut parts, body) = answer.into_parts();
-    forward::response(&mut parts, view.live.forward());
-    answer = Response::from_parts(parts, body);
+    exchange.tells(|| Numbers::begin(&backend.numbers, status, &answer.head.headers));
+    forward::response(&mut answer.head, view.live.forward());
     let timeouts = &backend.timeouts;
     let limits = DownLimits { between_bytes: timeouts.between_bytes, request: timeouts.request, deadline };
-    Ok((answer, lease, limits))
+    Ok((answer, limits))
 }
 
-/// What hyper lets through and weir does not (RFC 9112 §3.2, §6.1; RFC 9110 §9.3.6).
+/// What hyper's HTTP/2 lets through and weir does not (RFC 9112 §3.2, §6.1; RFC 9110 §9.3.6).
 fn check(head: &Parts) -> Result<(), Refusal> {
     if head.method == Method::CONNECT {
         return Err(Refusal::NotImplemented("CONNECT is not served"));
@@ -167,6 +190,7 @@ async fn peek(
     while upload.state() != UploadState::Done && upload.held() < bytes_max {
         let more = poll_fn(|cx| upload.poll_hold(cx)).await.map_err(|_| match upload.state() {
             UploadState::Gone => Refusal::ClientGone,
+            UploadState::TooLarge => Refusal::BodyTooLarge(0),
             _ => Refusal::RequestBody,
         })?;
         if !more {
@@ -239,6 +263,7 @@ fn ask<'a>(
         deadline,
         upload,
         clock: &worker.clock,
+        upgrade: None,
     }
 }
 

@@ -6,10 +6,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use weir_telemetry::Outcome;
 
+use crate::h1::client::AnswerError;
+use crate::h1::head::BadHead;
 use crate::upstream::ConnectError;
 
 /// Why a request got no answer from a backend.
@@ -18,6 +20,18 @@ pub enum Refusal {
     /// The request is malformed or ambiguous.
     #[error("{0}")]
     BadRequest(&'static str),
+    /// The head is not one that can be served.
+    #[error(transparent)]
+    Head(#[from] BadHead),
+    /// The head began and did not end in time.
+    #[error("the request's head did not end in time")]
+    HeadTimeout,
+    /// The body is larger than the route allows.
+    #[error("the request body is larger than {0} bytes")]
+    BodyTooLarge(u64),
+    /// Our own fault.
+    #[error("an internal error")]
+    Panicked,
     /// The client's body broke off or was malformed.
     #[error("the request body could not be read")]
     RequestBody,
@@ -41,10 +55,10 @@ pub enum Refusal {
     RequestTimeout(Duration),
     /// The backend closed or reset before an answer.
     #[error("the backend closed the connection without an answer")]
-    NoAnswer(#[source] hyper::Error),
+    NoAnswer(#[source] AnswerError),
     /// The backend answered with something that is not HTTP.
     #[error("the backend's answer is not valid HTTP")]
-    BadAnswer(#[source] hyper::Error),
+    BadAnswer(#[source] AnswerError),
     /// The backend wants to switch protocols; nobody asked.
     #[error("the backend switched protocols unasked")]
     UnaskedUpgrade,
@@ -55,6 +69,17 @@ impl Refusal {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "bad_request",
+            Self::Head(BadHead::Malformed(_)) => "malformed",
+            Self::Head(BadHead::TooLarge) => "header_too_large",
+            Self::Head(BadHead::TooMany) => "header_too_many",
+            Self::Head(BadHead::LineTooLong) => "request_line_too_long",
+            Self::Head(BadHead::Version) => "version",
+            Self::Head(BadHead::Coding) => "transfer_coding",
+            Self::Head(BadHead::Expectation) => "expectation",
+            Self::Head(BadHead::Method) => "method",
+            Self::HeadTimeout => "header_timeout",
+            Self::BodyTooLarge(_) => "body_too_large",
+            Self::Panicked => "panic",
             Self::RequestBody => "request_body",
             Self::ClientGone => "client_gone",
             Self::RequestBodyTimeout(_) => "request_body_timeout",
@@ -72,9 +97,19 @@ impl Refusal {
     /// The status that the client sees (RFC 9110 §15.6).
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) | Self::RequestBody | Self::ClientGone => StatusCode::BAD_REQUEST,
-            Self::RequestBodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
-            Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
+            Self::BadRequest(_)
+            | Self::Head(BadHead::Malformed(_))
+            | Self::RequestBody
+            | Self::ClientGone => StatusCode::BAD_REQUEST,
+            Self::Head(BadHead::TooLarge | BadHead::TooMany) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Head(BadHead::LineTooLong) => StatusCode::URI_TOO_LONG,
+            Self::Head(BadHead::Version) => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::Head(BadHead::Expectation) => StatusCode::EXPECTATION_FAILED,
+            Self::Head(BadHead::Method) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::HeadTimeout | Self::RequestBodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Head(BadHead::Coding) | Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::Connect(ConnectError::Failed { .. })
             | Self::NoAnswer(_)
             | Self::BadAnswer(_)
@@ -89,13 +124,18 @@ impl Refusal {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::BadRequest(_)
+            | Self::Head(_)
+            | Self::HeadTimeout
+            | Self::BodyTooLarge(_)
             | Self::RequestBody
             | Self::RequestBodyTimeout(_)
             | Self::NotImplemented(_) => Outcome::ClientError,
             Self::ClientGone => Outcome::Cancelled,
             Self::Connect(_) => Outcome::Unreachable,
             Self::FirstByteTimeout(_) | Self::RequestTimeout(_) => Outcome::Timeout,
-            Self::NoAnswer(_) | Self::BadAnswer(_) | Self::UnaskedUpgrade => Outcome::ServerError,
+            Self::Panicked | Self::NoAnswer(_) | Self::BadAnswer(_) | Self::UnaskedUpgrade => {
+                Outcome::ServerError
+            }
         }
     }
 
@@ -104,6 +144,10 @@ impl Refusal {
         matches!(
             self,
             Self::BadRequest(_)
+                | Self::Head(_)
+                | Self::HeadTimeout
+                | Self::BodyTooLarge(_)
+                | Self::Panicked
                 | Self::RequestBody
                 | Self::ClientGone
                 | Self::RequestBodyTimeout(_)
@@ -123,6 +167,9 @@ impl Refusal {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if matches!(self, Self::Head(BadHead::Method)) {
+            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+        }
         if self.closes() {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }

@@ -38,6 +38,7 @@ pub struct Worker {
     beat: Arc<Beat>,
     /// Listening sockets it still has open.
     pub doors: Cell<usize>,
+    draining: Cell<bool>,
 }
 
 /// A configuration as one worker sees it: the shared part, and its own pools by endpoint number.
@@ -104,6 +105,7 @@ impl Worker {
             drain: orders.drain.clone(),
             beat: Arc::clone(&orders.beat),
             doors: Cell::new(0),
+            draining: Cell::new(false),
         })
     }
 
@@ -116,6 +118,11 @@ impl Worker {
         let fresh = View::new(self.shared.load(), &current.pools, &self.clock);
         *self.view.borrow_mut() = Rc::clone(&fresh);
         fresh
+    }
+
+    /// Whether the drain has begun.
+    pub fn is_draining(&self) -> bool {
+        self.draining.get()
     }
 
     /// True in the channel once the drain has begun.
@@ -201,6 +208,8 @@ async fn serve(worker: &Rc<Worker>, mut abort: watch::Receiver<bool>) {
             _ = tick.tick() => worker.sweep(),
             _ = drain.wait_for(|draining| *draining), if !draining => {
                 draining = true;
+                worker.draining.set(true);
+                worker.watch.retire_all();
                 tick = tokio::time::interval(DRAIN_TICK);
             }
             _ = abort.wait_for(|abort| *abort) => return cut(worker).await,

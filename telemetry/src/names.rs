@@ -233,6 +233,8 @@ families! {
         "Connections of callers that are open.";
     HTTP_REFUSED = Gateway Counter Plain "weir_http_refused_total" ["reason"]
         "Requests and connections that weir turned away itself.";
+    HTTP_TUNNELS = Gateway Counter Plain "weir_http_tunnels_total" []
+        "Connections that switched to another protocol (WebSocket).";
     UPSTREAM_CONNECTIONS = Gateway Counter Plain "weir_upstream_connections_total" ["backend"]
         "Connections opened to backends.";
     UPSTREAM_CONNECT_ERRORS = Gateway Counter Plain "weir_upstream_connect_errors_total" ["backend", "reason"]

@@ -7,6 +7,8 @@ mod limits;
 mod relay;
 mod service;
 mod faults;
+mod http1;
+mod integrity;
 mod models;
 mod values;
 mod drain;

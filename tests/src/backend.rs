@@ -74,16 +74,7 @@ impl Backend {
 impl Wire {
     /// The next request; none when the other side has closed.
     pub fn request(&mut self) -> Option<Seen> {
-        let mut head = String::new();
-        loop {
-            let from = head.len();
-            if self.reader.read_line(&mut head).ok()? == 0 {
-                return None;
-            }
-            if head.get(from..) == Some("\r\n") {
-                break;
-            }
-        }
+        let head = self.head()?;
         let lower = head.to_ascii_lowercase();
         let length = lower.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
         let body = match length {
@@ -96,6 +87,27 @@ impl Wire {
             None => Vec::new(),
         };
         Some(Seen { head, body })
+    }
+
+    /// The next request's head alone.
+    pub fn head(&mut self) -> Option<String> {
+        let mut head = String::new();
+        loop {
+            let from = head.len();
+            if self.reader.read_line(&mut head).ok()? == 0 {
+                return None;
+            }
+            if head.get(from..) == Some("\r\n") {
+                return Some(head);
+            }
+        }
+    }
+
+    /// So many bytes, or fewer if the other side closes first.
+    pub fn exactly(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let _ = self.reader.by_ref().take(count as u64).read_to_end(&mut bytes);
+        bytes
     }
 
     fn chunks(&mut self) -> Option<Vec<u8>> {

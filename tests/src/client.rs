@@ -82,6 +82,23 @@ impl Client {
         answer
     }
 
+    /// So many bytes, or fewer if the other side closes first.
+    pub fn exactly(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let _ = self.reader.by_ref().take(count as u64).read_to_end(&mut bytes);
+        bytes
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn finish(&self) {
+        let _ = self.stream.shutdown(std::net::Shutdown::Write);
+    }
+
+    /// The sending half, for another thread.
+    pub fn sender(&self) -> TcpStream {
+        self.stream.try_clone().unwrap()
+    }
+
     /// Reads to the end of the connection, as it comes.
     pub fn everything(&mut self) -> String {
         let mut all = Vec::new();

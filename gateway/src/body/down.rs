@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 use weir_telemetry::Outcome;
 
-use super::{BodyError, UploadState};
+use super::{BodyError, InboundError, UploadState};
 use crate::exchange::Exchange;
-use crate::upstream::Lease;
+use crate::h1::client::AnswerError;
+use crate::h1::tunnel::Tunnel;
+use crate::upstream::AnswerBody;
 
 /// A response body: a backend's, or a small one of our own.
 #[derive(Debug)]
@@ -21,14 +22,16 @@ pub enum Outbound {
     Own(Option<Bytes>),
     /// A backend's.
     Relay(Box<RelayDown>),
+    /// None: the connection carries another protocol from here on (HTTP/1.1 alone).
+    Tunnel(Box<Tunnel>),
 }
 
 /// A backend's answer on its way down.
 #[derive(Debug)]
 pub struct RelayDown {
-    inner: Incoming,
+    /// None once it has ended or broken.
+    inner: Option<AnswerBody>,
     exchange: Exchange,
-    lease: Option<Lease>,
     limits: DownLimits,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -46,9 +49,10 @@ pub struct DownLimits {
 
 impl RelayDown {
     /// Takes over an answer whose head has been forwarded. An answer without a body is settled here.
-    pub fn new(inner: Incoming, exchange: Exchange, lease: Lease, limits: DownLimits) -> Self {
-        let mut relay = Self { inner, exchange, lease: Some(lease), limits, timer: None };
-        if relay.inner.is_end_stream() {
+    pub fn new(inner: AnswerBody, exchange: Exchange, limits: DownLimits) -> Self {
+        let ended = inner.is_end();
+        let mut relay = Self { inner: Some(inner), exchange, limits, timer: None };
+        if ended {
             relay.finish();
         }
         relay
@@ -57,15 +61,15 @@ impl RelayDown {
     /// The answer is complete: the exchange is settled and the connection is kept if the request was complete too.
     fn finish(&mut self) {
         self.exchange.settle_answered();
-        if let Some(lease) = self.lease.take()
+        if let Some(inner) = self.inner.take()
             && self.exchange.upload_state() == UploadState::Done
         {
-            lease.give_back();
+            inner.give_back();
         }
     }
 
     fn fail(&mut self, outcome: Outcome, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.lease = None;
+        self.inner = None;
         self.exchange.settle(outcome);
         Poll::Ready(Some(Err(error)))
     }
@@ -94,13 +98,14 @@ impl Body for RelayDown {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        match Pin::new(&mut this.inner).poll_frame(cx) {
+        let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
+        match inner.poll_frame(cx) {
             Poll::Pending => this.poll_silence(cx),
             Poll::Ready(None) => {
                 this.finish();
                 Poll::Ready(None)
             }
-            Poll::Ready(Some(Err(error))) => this.fail(Outcome::ServerError, error.into()),
+            Poll::Ready(Some(Err(error))) => this.fail(whose_fault(&error), error.into()),
             Poll::Ready(Some(Ok(frame))) => {
                 this.timer = None;
                 if let Some(data) = frame.data_ref() {
@@ -110,7 +115,7 @@ impl Body for RelayDown {
                     this.exchange.trailed(trailers);
                 }
                 // Trailers are the last frame (RFC 9112 §7.1.2), and nobody polls behind them.
-                if frame.is_trailers() || this.inner.is_end_stream() {
+                if frame.is_trailers() || this.inner.as_ref().is_none_or(AnswerBody::is_end) {
                     this.finish();
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -119,11 +124,14 @@ impl Body for RelayDown {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(AnswerBody::is_end)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        match &self.inner {
+            None => SizeHint::with_exact(0),
+            Some(inner) => inner.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+        }
     }
 }
 
@@ -138,6 +146,7 @@ impl Body for Outbound {
         match &mut *self {
             Self::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Relay(relay) => Pin::new(&mut **relay).poll_frame(cx),
+            Self::Tunnel(_) => Poll::Ready(None),
         }
     }
 
@@ -145,6 +154,7 @@ impl Body for Outbound {
         match self {
             Self::Own(bytes) => bytes.is_none(),
             Self::Relay(relay) => relay.is_end_stream(),
+            Self::Tunnel(_) => true,
         }
     }
 
@@ -152,6 +162,16 @@ impl Body for Outbound {
         match self {
             Self::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Relay(relay) => relay.size_hint(),
+            Self::Tunnel(_) => SizeHint::with_exact(0),
         }
+    }
+}
+
+/// An answer may also break because the client's body did.
+fn whose_fault(error: &AnswerError) -> Outcome {
+    match error {
+        AnswerError::Upload(InboundError::Gone(_)) => Outcome::Cancelled,
+        AnswerError::Upload(_) => Outcome::ClientError,
+        _ => Outcome::ServerError,
     }
 }

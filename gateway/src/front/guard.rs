@@ -4,21 +4,21 @@
 //! sweep (`front/sweep.rs`) walks its connections twice a second and ends those that overstay. So a request costs no timer, and
 //! ten thousand idle connections cost ten thousand small structs.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::HeaderValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use weir_config::ListenLimits;
 
 use super::clock::CoarseClock;
+use crate::net::Stream;
 
 /// What a client connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,11 @@ pub struct Conn {
     in_flight: Cell<u32>,
     write_blocked: Cell<Option<Instant>>,
     clock: Rc<CoarseClock>,
+    /// Nothing more is taken from it: the gateway or its listener is going.
+    retired: Cell<bool>,
+    /// It has overstayed and is told so once before it is cut.
+    overdue: Cell<bool>,
+    parked: RefCell<Option<Waker>>,
 }
 
 impl Conn {
@@ -60,6 +65,9 @@ impl Conn {
             in_flight: Cell::new(0),
             write_blocked: Cell::new(None),
             clock,
+            retired: Cell::new(false),
+            overdue: Cell::new(false),
+            parked: RefCell::new(None),
         })
     }
 
@@ -79,6 +87,42 @@ impl Conn {
         }
     }
 
+    /// The connection waits for a head: whoever changes its mind wakes this.
+    pub fn park(&self, waker: &Waker) {
+        let mut parked = self.parked.borrow_mut();
+        if !parked.as_ref().is_some_and(|parked| parked.will_wake(waker)) {
+            *parked = Some(waker.clone());
+        }
+    }
+
+    fn unpark(&self) {
+        if let Some(waker) = &*self.parked.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// After the request that is being served, if any, it ends.
+    pub fn retire(&self) {
+        self.retired.set(true);
+        self.unpark();
+    }
+
+    /// Whether it ends after the present request.
+    pub fn is_retired(&self) -> bool {
+        self.retired.get()
+    }
+
+    /// It has overstayed: told once, so that it can answer; false when it had been told already.
+    pub fn tell_overdue(&self) -> bool {
+        self.unpark();
+        !self.overdue.replace(true)
+    }
+
+    /// Whether it has been told that it has overstayed.
+    pub fn is_overdue(&self) -> bool {
+        self.overdue.get()
+    }
+
     /// Why the sweep should end this connection now, if it should.
     pub fn overstayed(&self, now: Instant, limits: &ListenLimits) -> Option<&'static str> {
         if let Some(since) = self.write_blocked.get()
@@ -95,7 +139,7 @@ impl Conn {
     }
 
     /// Bytes came: if nothing was asked, a head has begun.
-    pub(super) fn bytes_arrived(&self) {
+    pub(crate) fn bytes_arrived(&self) {
         if self.phase.get() == Phase::Idle {
             self.phase.set(Phase::Head);
             self.since.set(self.clock.now());
@@ -113,15 +157,20 @@ impl Conn {
 
 /// A client's socket that keeps its [`Conn`] informed.
 #[derive(Debug)]
-pub(super) struct Guard {
-    io: TcpStream,
+pub struct Guard {
+    io: Stream,
     conn: Rc<Conn>,
 }
 
 impl Guard {
     /// Wraps an accepted socket.
-    pub(super) fn new(io: TcpStream, conn: Rc<Conn>) -> Self {
+    pub(super) fn new(io: Stream, conn: Rc<Conn>) -> Self {
         Self { io, conn }
+    }
+
+    /// From here on a close is a reset.
+    pub fn reset_on_close(&self) {
+        self.io.reset_on_close();
     }
 }
 

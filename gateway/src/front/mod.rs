@@ -10,7 +10,7 @@ mod sweep;
 mod serve;
 
 pub use clock::{CoarseClock, TICK};
-pub use guard::Conn;
+pub use guard::{Conn, Guard};
 pub use listen::reuseport;
 pub use serve::{Door, accept_loop};
 pub use sweep::Watch;

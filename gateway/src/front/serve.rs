@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics::{counter, gauge};
@@ -19,6 +19,9 @@ use weir_telemetry::names;
 use super::detect::{self, Protocol};
 use super::guard::{Conn, Guard};
 use crate::body::{Inbound, Outbound};
+use crate::h1;
+use crate::h1::head::HeadLimits;
+use crate::net::Stream;
 use crate::proxy;
 use crate::worker::Worker;
 
@@ -95,63 +98,40 @@ async fn connection(worker: Rc<Worker>, door: Rc<Door>, stream: TcpStream, conn:
     let Ok(Some(protocol)) = detect::protocol(&stream, &conn).await else { return };
     counter!(names::HTTP_CONNECTIONS, "listener" => door.name.clone(), "protocol" => protocol.as_str())
         .increment(1);
-    let served = match protocol {
-        Protocol::Http1 => http1(&worker, &door, stream, &conn).await,
-        Protocol::Http2 => http2(&worker, &door, stream, &conn).await,
-    };
-    if let Err(error) = served {
-        note(&error);
+    match protocol {
+        Protocol::Http1 => http1(&worker, &door, Stream::from(stream), &conn).await,
+        Protocol::Http2 => {
+            if let Err(error) = http2(&worker, &door, Stream::from(stream), &conn).await {
+                note(&error);
+            }
+        }
     }
 }
 
 /// A connection's end that was not the client's plain goodbye.
 fn note(error: &hyper::Error) {
-    let reason = if error.is_parse_too_large() {
-        "header_too_large"
-    } else if error.is_parse() {
-        "malformed"
-    } else {
-        tracing::debug!(%error, "client connection ended");
-        return;
+    if error.is_parse() {
+        counter!(names::HTTP_REFUSED, "reason" => "malformed").increment(1);
+    }
+    tracing::debug!(%error, "client connection ended");
+}
+
+async fn http1(worker: &Rc<Worker>, door: &Door, stream: Stream, conn: &Rc<Conn>) {
+    let limits = HeadLimits {
+        bytes_max: door.limits.header_bytes_max.as_usize(),
+        line_bytes_max: door.limits.request_line_bytes_max.as_usize(),
+        fields_max: door.limits.header_count_max.into(),
     };
-    counter!(names::HTTP_REFUSED, "reason" => reason).increment(1);
-    tracing::debug!(%error, reason, "client connection refused");
-}
-
-async fn http1(
-    worker: &Rc<Worker>,
-    door: &Door,
-    stream: TcpStream,
-    conn: &Rc<Conn>,
-) -> Result<(), hyper::Error> {
-    let service = service_fn(|request| handle(Rc::clone(worker), Rc::clone(conn), request));
-    let io = TokioIo::new(Guard::new(stream, Rc::clone(conn)));
-    let mut builder = http1::Builder::new();
-    builder
-        // The guard and the sweep time heads: hyper's own timer would cost every request a timer.
-        .header_read_timeout(None)
-        .max_header_size(door.limits.header_bytes_max.as_usize())
-        .writev(false);
-    if door.limits.header_count_max != DEFAULT_HEADERS {
-        builder.max_headers(door.limits.header_count_max.into());
+    if worker.is_draining() {
+        conn.retire();
     }
-    let mut serving = pin!(builder.serve_connection(io, service));
-    let mut drain = worker.drain();
-    tokio::select! {
-        biased;
-        served = serving.as_mut() => return served,
-        _ = drain.wait_for(|draining| *draining) => serving.as_mut().graceful_shutdown(),
-    }
-    serving.await
+    h1::server::serve(worker, conn, &limits, Guard::new(stream, Rc::clone(conn))).await;
 }
-
-/// hyper's own limit, kept on its stack; any other number costs an allocation a request.
-const DEFAULT_HEADERS: u16 = 100;
 
 async fn http2(
     worker: &Rc<Worker>,
     door: &Door,
-    stream: TcpStream,
+    stream: Stream,
     conn: &Rc<Conn>,
 ) -> Result<(), hyper::Error> {
     let service = service_fn(|request| handle(Rc::clone(worker), Rc::clone(conn), request));

@@ -47,6 +47,8 @@ impl Watch {
     /// Ends what has overstayed and tells `ended` why.
     pub fn sweep(&self, now: Instant, ended: impl Fn(&'static str)) {
         self.conns.borrow_mut().retain(|_, watched| match watched.conn.overstayed(now, &watched.limits) {
+            // A head that does not end can be answered: 408 (RFC 9110 §15.5.9).
+            Some("header_timeout") if watched.conn.tell_overdue() => true,
             Some(reason) => {
                 watched.task.abort();
                 ended(reason);
@@ -54,6 +56,13 @@ impl Watch {
             }
             None => true,
         });
+    }
+
+    /// Every connection ends after the request that it is serving.
+    pub fn retire_all(&self) {
+        for watched in self.conns.borrow().values() {
+            watched.conn.retire();
+        }
     }
 
     /// Ends every connection: the drain's deadline has passed.

@@ -1,17 +1,13 @@
-//! Opens one upstream connection and hands its driver to the worker.
+//! Opens one upstream connection.
 
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::pool::{Lease, Pool};
-
-/// Response heads above this are refused as garbage (`bad_gateway`): header lines and status line together, in bytes.
-const RESPONSE_HEAD_BYTES_MAX: usize = 256 * 1024;
+use crate::net::Stream;
 
 /// Why no connection could be had.
 #[derive(Debug, thiserror::Error)]
@@ -49,20 +45,5 @@ pub(super) async fn open(pool: &Rc<Pool>, limit: Duration) -> Result<Lease, Conn
     };
     let failed = |source| ConnectError::Failed { authority: pool.endpoint.authority(), source };
     stream.set_nodelay(true).map_err(failed)?;
-    let (sender, driver) = http1::Builder::new()
-        .max_header_size(RESPONSE_HEAD_BYTES_MAX)
-        // hyper's own limit of 100 fields stays: any other costs an allocation an answer. Small messages are copied into one buffer.
-        .writev(false)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| failed(io::Error::other(error)))?;
-    let open = pool.opened();
-    // The driver ends with its connection; whoever holds the sender hears of its errors.
-    tokio::task::spawn_local(async move {
-        let _open = open;
-        if let Err(error) = driver.await {
-            tracing::debug!(%error, "upstream connection ended");
-        }
-    });
-    Ok(pool.lease(sender))
+    Ok(pool.lease(Stream::from(stream)))
 }

@@ -7,25 +7,30 @@
 mod pool;
 mod connect;
 
-use std::cell::Cell;
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::request::Parts;
-use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
+use bytes::Bytes;
+use http::{request, response};
+use http_body::Frame;
 use metrics::counter;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 use weir_config::Timeouts;
 use weir_telemetry::names;
 
 pub use connect::ConnectError;
 pub use pool::{Lease, Pool};
 
-use crate::body::{RelayUp, Upload, UploadState};
+use crate::body::{InboundError, RelayUp, Upload, UploadState};
 use crate::front::CoarseClock;
+use crate::h1::client::{AnswerError, Awaiting, Receiving, Sending};
 use crate::refusal::Refusal;
+
+/// How long a body waits for `100 Continue` before it is sent all the same (RFC 9110 §10.1.1 leaves the time open).
+const CONTINUE_WAIT: Duration = Duration::from_secs(1);
 
 /// What one request asks of its backend.
 #[derive(Debug)]
@@ -44,52 +49,93 @@ pub struct Ask<'a> {
     pub upload: &'a Rc<Upload>,
     /// The worker's clock.
     pub clock: &'a Rc<CoarseClock>,
+    /// The protocol that the client wants to switch to, and may.
+    pub upgrade: Option<&'a str>,
 }
 
-/// An answer's head, its body, and the connection it comes over.
-pub type Answer = (Response<Incoming>, Lease);
+/// An answer's head and body.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status and fields, as the backend sent them.
+    pub head: response::Parts,
+    /// What follows.
+    pub body: AnswerBody,
+}
+
+/// An answer's body, and the connection it comes over.
+#[derive(Debug)]
+pub enum AnswerBody {
+    /// Over HTTP/1.1.
+    H1(Receiving),
+}
+
+impl AnswerBody {
+    /// The next piece.
+    ///
+    /// # Errors
+    /// [`AnswerError`]; the answer is broken.
+    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+        match self {
+            Self::H1(body) => body.poll_frame(cx),
+        }
+    }
+
+    /// Whether its end has been taken.
+    pub fn is_end(&self) -> bool {
+        match self {
+            Self::H1(body) => body.is_end(),
+        }
+    }
+
+    /// The bytes still to come, if known.
+    pub fn left(&self) -> Option<u64> {
+        match self {
+            Self::H1(body) => body.left(),
+        }
+    }
+
+    /// The exchange is complete: the connection may carry another.
+    pub fn give_back(self) {
+        match self {
+            Self::H1(body) => body.give_back(),
+        }
+    }
+
+    /// The connection, for a tunnel.
+    pub fn into_lease(self) -> Lease {
+        match self {
+            Self::H1(body) => body.into_lease(),
+        }
+    }
+}
 
 /// Sends the request and waits for the answer's head.
 ///
 /// # Errors
 /// A [`Refusal`] that says which step failed and whose fault it was.
-pub async fn ask(ask: &Ask<'_>, head: Parts) -> Result<Answer, Refusal> {
-    let mut lease = connection(ask).await?;
+pub async fn ask(ask: &Ask<'_>, head: &request::Parts) -> Result<Answer, Refusal> {
+    let lease = connection(ask).await?;
     let may_retry = lease.reused;
     if !may_retry {
         ask.upload.stop_keeping();
     }
-    let spare = may_retry.then(|| head.clone());
-    match send(ask, &mut lease, head).await {
-        Ok(answer) => Ok((answer, lease)),
-        Err(Sent::Refused(refusal)) => Err(refusal),
-        Err(Sent::Died(error)) => match spare {
-            Some(head) if ask.upload.is_replayable() => again(ask, head).await,
-            _ => Err(died(error)),
-        },
+    match send(ask, lease, head).await {
+        Err(Sent::Died(_)) if may_retry && ask.upload.is_replayable() => {
+            // The second and last try, on a connection of its own.
+            counter!(names::UPSTREAM_RETRIES, "backend" => ask.backend.to_owned()).increment(1);
+            ask.upload.stop_keeping();
+            send(ask, fresh(ask).await?, head).await
+        }
+        sent => sent,
     }
-}
-
-/// The second and last try, on a connection of its own.
-async fn again(ask: &Ask<'_>, head: Parts) -> Result<Answer, Refusal> {
-    counter!(names::UPSTREAM_RETRIES, "backend" => ask.backend.to_owned()).increment(1);
-    ask.upload.stop_keeping();
-    let mut lease = fresh(ask).await?;
-    match send(ask, &mut lease, head).await {
-        Ok(answer) => Ok((answer, lease)),
-        Err(Sent::Refused(refusal)) => Err(refusal),
-        Err(Sent::Died(error)) => Err(died(error)),
-    }
-}
-
-fn died(error: hyper::Error) -> Refusal {
-    if error.is_parse() { Refusal::BadAnswer(error) } else { Refusal::NoAnswer(error) }
+    .map_err(|sent| match sent {
+        Sent::Refused(refusal) => refusal,
+        Sent::Died(error) => Refusal::NoAnswer(error),
+    })
 }
 
 async fn connection(ask: &Ask<'_>) -> Result<Lease, Refusal> {
-    if let Some(pool) = ask.pools.first()
-        && let Some(lease) = pool.take().await
-    {
+    if let Some(lease) = ask.pools.first().and_then(|pool| pool.take()) {
         return Ok(lease);
     }
     fresh(ask).await
@@ -123,53 +169,86 @@ enum Sent {
     /// Final.
     Refused(Refusal),
     /// The connection died, and nothing of an answer was seen.
-    Died(hyper::Error),
+    Died(AnswerError),
 }
 
-async fn send(ask: &Ask<'_>, lease: &mut Lease, head: Parts) -> Result<Response<Incoming>, Sent> {
+async fn send(ask: &Ask<'_>, mut lease: Lease, head: &request::Parts) -> Result<Answer, Sent> {
     let body = RelayUp::new(Rc::clone(ask.upload), Rc::clone(ask.clock));
-    let mut sending = pin!(lease.sender.send_request(Request::from_parts(head, body)));
-    let limit = Limit::new(ask);
-    let mut timer = pin!(tokio::time::sleep_until(limit.next.get()));
-    let answered = loop {
-        tokio::select! {
-            biased;
-            answered = sending.as_mut() => break answered,
-            () = timer.as_mut() => {
-                limit.check(ask).map_err(Sent::Refused)?;
-                timer.as_mut().reset(limit.next.get());
+    let mut sending = Sending::begin(lease.wire(), head, body);
+    let mut awaiting = Awaiting::new(&head.method, ask.upgrade);
+    let mut limit = Limit::new(ask, sending.is_held());
+    let mut timer = pin!(tokio::time::sleep_until(limit.next));
+    let answered = poll_fn(|cx| {
+        loop {
+            let polled = awaiting.poll(cx, lease.wire(), &mut sending, |status, headers| {
+                ask.upload.interim(status, headers);
+            });
+            if let Poll::Ready(answered) = polled {
+                return Poll::Ready(Ok(answered));
             }
+            ready!(limit.poll(cx, timer.as_mut(), ask, &mut sending))?;
         }
-    };
-    match answered {
-        Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
-            Err(Sent::Refused(Refusal::UnaskedUpgrade))
+    })
+    .await;
+    match answered.map_err(Sent::Refused)? {
+        Ok(answer) => {
+            let body = Receiving::new(lease, sending, answer.framing, answer.keep_alive);
+            Ok(Answer { head: answer.parts, body: AnswerBody::H1(body) })
         }
-        Ok(answer) => Ok(answer),
-        Err(_) if ask.upload.state() == UploadState::Gone => Err(Sent::Refused(Refusal::ClientGone)),
-        Err(_) if ask.upload.state() == UploadState::Failed => Err(Sent::Refused(Refusal::RequestBody)),
-        Err(error) if error.is_parse() => Err(Sent::Refused(died(error))),
-        Err(error) => Err(Sent::Died(error)),
+        Err(error) if error.is_death() && !awaiting.seen => Err(Sent::Died(error)),
+        Err(error) => Err(Sent::Refused(refusal(error))),
+    }
+}
+
+fn refusal(error: AnswerError) -> Refusal {
+    match error {
+        AnswerError::Upload(InboundError::Gone(_)) => Refusal::ClientGone,
+        AnswerError::Upload(InboundError::TooLarge(bytes)) => Refusal::BodyTooLarge(bytes),
+        AnswerError::Upload(_) => Refusal::RequestBody,
+        AnswerError::Unasked => Refusal::UnaskedUpgrade,
+        AnswerError::Broken(_) => Refusal::NoAnswer(error),
+        AnswerError::Head(_) | AnswerError::Body(_) => Refusal::BadAnswer(error),
     }
 }
 
 /// The limits on waiting for a head. While the client is still awaited for its body, its silence is limited, not the backend's.
 struct Limit {
     sent: Instant,
-    next: Cell<Instant>,
+    next: Instant,
 }
 
 impl Limit {
-    fn new(ask: &Ask<'_>) -> Self {
+    fn new(ask: &Ask<'_>, held: bool) -> Self {
         let sent = Instant::now();
         let wait = match ask.upload.state() {
+            _ if held => CONTINUE_WAIT,
             UploadState::Done => ask.timeouts.first_byte,
             _ => ask.timeouts.first_byte.min(ask.body_idle_timeout),
         };
-        Self { sent, next: Cell::new((sent + wait).min(ask.deadline)) }
+        Self { sent, next: (sent + wait).min(ask.deadline) }
     }
 
-    fn check(&self, ask: &Ask<'_>) -> Result<(), Refusal> {
+    /// Ready when there is something to be done about time: an error, or another look at the request.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut timer: Pin<&mut Sleep>,
+        ask: &Ask<'_>,
+        sending: &mut Sending,
+    ) -> Poll<Result<(), Refusal>> {
+        ready!(timer.as_mut().poll(cx));
+        if sending.is_held() {
+            sending.release();
+            self.sent = Instant::now();
+            self.next = (self.sent + ask.timeouts.first_byte.min(ask.body_idle_timeout)).min(ask.deadline);
+        } else {
+            self.check(ask)?;
+        }
+        timer.as_mut().reset(self.next);
+        Poll::Ready(Ok(()))
+    }
+
+    fn check(&mut self, ask: &Ask<'_>) -> Result<(), Refusal> {
         let now = Instant::now();
         if now >= ask.deadline {
             return Err(Refusal::RequestTimeout(ask.timeouts.request));
@@ -178,7 +257,7 @@ impl Limit {
         let wait = if awaits_client { ask.body_idle_timeout } else { ask.timeouts.first_byte };
         let until = self.sent.max(ask.upload.progress()) + wait;
         if now < until {
-            self.next.set(until.min(ask.deadline));
+            self.next = until.min(ask.deadline);
             return Ok(());
         }
         Err(if awaits_client { Refusal::RequestBodyTimeout(wait) } else { Refusal::FirstByteTimeout(wait) })

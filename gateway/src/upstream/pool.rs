@@ -6,21 +6,18 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use hyper::client::conn::http1::SendRequest;
 use tokio::time::Instant;
 use weir_config::{Endpoint, Pool as Settings};
 
-use crate::body::RelayUp;
 use crate::front::CoarseClock;
-
-/// A connection that may carry a request.
-pub(super) type Sender = SendRequest<RelayUp>;
+use crate::h1::wire::Wire;
+use crate::net::Stream;
 
 #[derive(Debug)]
 struct Idle {
-    sender: Sender,
-    since: Instant,
+    wire: Box<Wire<Stream>>,
     served: u32,
+    since: Instant,
 }
 
 /// The idle connections to one endpoint.
@@ -31,56 +28,61 @@ pub struct Pool {
     /// Its limits.
     pub settings: Settings,
     idle: RefCell<Vec<Idle>>,
-    open: Cell<u32>,
+    lent: Cell<u32>,
     clock: Rc<CoarseClock>,
 }
 
 /// A connection lent to one request. Dropped without [`Lease::give_back`], it closes: nothing half-read is ever reused.
 #[derive(Debug)]
 pub struct Lease {
-    /// The connection.
-    pub(super) sender: Sender,
+    wire: Box<Wire<Stream>>,
     /// True when it has carried a request before, so that its death may be an idle death.
     pub reused: bool,
     served: u32,
-    pool: Rc<Pool>,
+    lent: Lent,
+}
+
+/// Counts a connection while it is lent.
+#[derive(Debug)]
+struct Lent(Rc<Pool>);
+
+impl Lent {
+    fn new(pool: &Rc<Pool>) -> Self {
+        pool.lent.set(pool.lent.get() + 1);
+        Self(Rc::clone(pool))
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.0.lent.set(self.0.lent.get().saturating_sub(1));
+    }
 }
 
 impl Pool {
     /// An empty pool.
     pub fn new(endpoint: Endpoint, settings: Settings, clock: Rc<CoarseClock>) -> Rc<Self> {
-        Rc::new(Self { endpoint, settings, idle: RefCell::new(Vec::new()), open: Cell::new(0), clock })
+        Rc::new(Self { endpoint, settings, idle: RefCell::new(Vec::new()), lent: Cell::new(0), clock })
     }
 
     /// The youngest idle connection that is still usable.
-    pub async fn take(self: &Rc<Self>) -> Option<Lease> {
+    pub fn take(self: &Rc<Self>) -> Option<Lease> {
         loop {
-            let Idle { mut sender, since, served } = self.idle.borrow_mut().pop()?;
-            if sender.is_closed() || self.expired(since) {
-                continue;
+            let Idle { mut wire, served, since } = self.idle.borrow_mut().pop()?;
+            if !self.expired(since) && wire.is_quiet() {
+                return Some(Lease { wire, reused: true, served, lent: Lent::new(self) });
             }
-            // The driver may not have run since the last answer ended; this settles within one turn of the loop.
-            if !sender.is_ready() && sender.ready().await.is_err() {
-                continue;
-            }
-            return Some(Lease { sender, reused: true, served, pool: Rc::clone(self) });
         }
     }
 
     /// A lease on a connection just opened.
-    pub(super) fn lease(self: &Rc<Self>, sender: Sender) -> Lease {
-        Lease { sender, reused: false, served: 0, pool: Rc::clone(self) }
+    pub(super) fn lease(self: &Rc<Self>, stream: Stream) -> Lease {
+        Lease { wire: Box::new(Wire::new(stream)), reused: false, served: 0, lent: Lent::new(self) }
     }
 
     /// Connections open now, idle or not.
     pub fn open(&self) -> u32 {
-        self.open.get()
-    }
-
-    /// Counts one connection for as long as its driver runs.
-    pub fn opened(self: &Rc<Self>) -> OpenGuard {
-        self.open.set(self.open.get() + 1);
-        OpenGuard(Rc::clone(self))
+        self.lent.get() + u32::try_from(self.idle()).unwrap_or(u32::MAX)
     }
 
     /// Idle connections held now.
@@ -90,7 +92,7 @@ impl Pool {
 
     /// Closes what is idle for too long or already closed.
     pub fn sweep(&self) {
-        self.idle.borrow_mut().retain(|idle| !idle.sender.is_closed() && !self.expired(idle.since));
+        self.idle.borrow_mut().retain_mut(|idle| idle.wire.is_quiet() && !self.expired(idle.since));
     }
 
     fn expired(&self, since: Instant) -> bool {
@@ -99,26 +101,23 @@ impl Pool {
 }
 
 impl Lease {
+    /// The socket and its buffers.
+    pub fn wire(&mut self) -> &mut Wire<Stream> {
+        &mut self.wire
+    }
+
     /// The exchange over this connection is complete in both directions: keep it for the next.
     pub fn give_back(self) {
-        let served = self.served + 1;
-        let limit = self.pool.settings.requests_per_connection_max;
-        if self.sender.is_closed() || (limit != 0 && served >= limit) {
+        let Self { mut wire, served, lent, .. } = self;
+        let (pool, served) = (&lent.0, served + 1);
+        let limit = pool.settings.requests_per_connection_max;
+        if !wire.read.is_empty() || wire.ended() || (limit != 0 && served >= limit) {
             return;
         }
-        let mut idle = self.pool.idle.borrow_mut();
-        if idle.len() < self.pool.settings.idle_max as usize {
-            idle.push(Idle { sender: self.sender, since: self.pool.clock.now(), served });
+        wire.rest();
+        let mut idle = pool.idle.borrow_mut();
+        if idle.len() < pool.settings.idle_max as usize {
+            idle.push(Idle { wire, served, since: pool.clock.now() });
         }
-    }
-}
-
-/// Keeps a pool's count of open connections while a driver runs.
-#[derive(Debug)]
-pub struct OpenGuard(Rc<Pool>);
-
-impl Drop for OpenGuard {
-    fn drop(&mut self) {
-        self.0.open.set(self.0.open.get().saturating_sub(1));
     }
 }

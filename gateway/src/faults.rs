@@ -1,0 +1,17 @@
+//! Faults on demand, for the tests: what cannot be provoked from outside because it would be a bug.
+
+use http::Request;
+
+/// A request with this header panics where its handling begins.
+pub const PANIC: &str = "x-weir-fault-panic";
+
+/// Does what the request asks for.
+///
+/// # Panics
+/// If it asks for that.
+#[expect(clippy::panic, reason = "that is what it is for")]
+pub fn strike<B>(request: &Request<B>) {
+    if request.headers().contains_key(PANIC) {
+        panic!("a test asked for this");
+    }
+}

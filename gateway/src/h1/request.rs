@@ -1,0 +1,263 @@
+//! A request's head: from bytes to `http` types, with everything refused that two parties could read in two ways.
+//!
+//! Nothing is copied but names that http does not know; values are slices of the bytes that came.
+
+use std::mem::MaybeUninit;
+
+use bytes::Bytes;
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
+use http::request::Parts;
+use http::uri::{Authority, Uri};
+use http::{Method, Request, Version};
+
+use super::decode::Framing;
+use super::head::{BadHead, HeadLimits};
+use super::host;
+
+/// Fields read onto the stack; a listener that allows more pays an allocation for each head.
+const FIELDS_ON_STACK: usize = 128;
+/// The longest method (RFC 9110 §9 has none beyond 7; WebDAV and others have up to 17).
+const METHOD_BYTES_MAX: usize = 32;
+
+/// A request's head.
+#[derive(Debug)]
+pub struct RequestHead {
+    /// Method, target, version, fields.
+    pub parts: Parts,
+    /// Where its body ends.
+    pub framing: Framing,
+    /// Whether the client keeps the connection.
+    pub keep_alive: bool,
+    /// Whether the client waits for `100 Continue` before it sends the body.
+    pub expects_continue: bool,
+}
+
+/// Reads a whole head, which [`super::head::Scan`] has delimited.
+///
+/// # Errors
+/// The first fault.
+pub fn parse(block: &Bytes, limits: &HeadLimits) -> Result<RequestHead, BadHead> {
+    if limits.fields_max <= FIELDS_ON_STACK {
+        return parse_into(block, limits, &mut [MaybeUninit::uninit(); FIELDS_ON_STACK]);
+    }
+    parse_into(block, limits, &mut vec![MaybeUninit::uninit(); limits.fields_max])
+}
+
+fn parse_into<'b>(
+    block: &'b Bytes,
+    limits: &HeadLimits,
+    room: &mut [MaybeUninit<httparse::Header<'b>>],
+) -> Result<RequestHead, BadHead> {
+    let room = room.get_mut(..limits.fields_max).unwrap_or_default();
+    let mut raw = httparse::Request::new(&mut []);
+    raw_head(block.as_ref(), room, &mut raw)?;
+    let malformed = BadHead::Malformed("the request line is malformed");
+    let mut parts = Request::new(()).into_parts().0;
+    parts.method = method(raw.method.ok_or(malformed)?)?;
+    parts.version = if raw.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
+    parts.uri = target(block, raw.path.ok_or(malformed)?, &parts.method)?;
+    parts.headers = fields(block, raw.headers)?;
+    finish(parts)
+}
+
+/// httparse's borrow of room and bytes, untangled.
+fn raw_head<'h, 'b>(
+    block: &'b [u8],
+    room: &'h mut [MaybeUninit<httparse::Header<'b>>],
+    raw: &mut httparse::Request<'h, 'b>,
+) -> Result<(), BadHead> {
+    match raw.parse_with_uninit_headers(block, room) {
+        Ok(httparse::Status::Complete(length)) if length == block.len() => Ok(()),
+        Ok(_) => Err(BadHead::Malformed("the head is malformed")),
+        Err(httparse::Error::TooManyHeaders) => Err(BadHead::TooMany),
+        Err(httparse::Error::Version) => Err(version(block)),
+        Err(httparse::Error::HeaderName) => Err(BadHead::Malformed("a header field's name is malformed")),
+        Err(httparse::Error::HeaderValue) => Err(BadHead::Malformed("a header field's value is malformed")),
+        Err(_) => Err(BadHead::Malformed("the request line is malformed")),
+    }
+}
+
+/// A version of HTTP that is not spoken, or not HTTP at all.
+fn version(block: &[u8]) -> BadHead {
+    let line = block.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ').skip(2);
+    let word = words.next().filter(|_| words.next().is_none()).unwrap_or_default();
+    let is_version = matches!(word, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+        if major.is_ascii_digit() && minor.is_ascii_digit());
+    if is_version { BadHead::Version } else { BadHead::Malformed("the request line is malformed") }
+}
+
+fn method(word: &str) -> Result<Method, BadHead> {
+    if word.len() > METHOD_BYTES_MAX {
+        return Err(BadHead::Malformed("the method is too long"));
+    }
+    match Method::from_bytes(word.as_bytes()) {
+        Ok(Method::CONNECT | Method::TRACE) => Err(BadHead::Method),
+        Ok(method) => Ok(method),
+        Err(_) => Err(BadHead::Malformed("the method is malformed")),
+    }
+}
+
+/// Origin form, absolute form of http and https, and `*` for OPTIONS (RFC 9112 §3.2).
+fn target(block: &Bytes, path: &str, method: &Method) -> Result<Uri, BadHead> {
+    let malformed = BadHead::Malformed("the request target is malformed");
+    if path.contains('#') || path.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+        return Err(malformed);
+    }
+    let uri = Uri::from_maybe_shared(block.slice_ref(path.as_bytes())).map_err(|_| malformed)?;
+    let is_http =
+        |uri: &Uri| matches!(uri.scheme_str(), Some(scheme) if scheme == "http" || scheme == "https");
+    match path.as_bytes().first() {
+        Some(b'/') => Ok(uri),
+        Some(b'*') if path.len() == 1 && method == Method::OPTIONS => Ok(uri),
+        _ if is_http(&uri) && uri.authority().is_some() => Ok(uri),
+        _ => Err(malformed),
+    }
+}
+
+/// The fields, in their order.
+pub(super) fn fields(block: &Bytes, raw: &[httparse::Header<'_>]) -> Result<HeaderMap, BadHead> {
+    let mut headers = HeaderMap::with_capacity(raw.len() + 4);
+    for field in raw {
+        let name = HeaderName::from_bytes(field.name.as_bytes())
+            .map_err(|_| BadHead::Malformed("a header field's name is malformed"))?;
+        let value = HeaderValue::from_maybe_shared(block.slice_ref(field.value))
+            .map_err(|_| BadHead::Malformed("a header field's value is malformed"))?;
+        headers.try_append(name, value).map_err(|_| BadHead::TooMany)?;
+    }
+    Ok(headers)
+}
+
+fn finish(mut parts: Parts) -> Result<RequestHead, BadHead> {
+    check_host(&parts)?;
+    check_names(&parts.headers)?;
+    let framing = framing(&parts)?;
+    if let Framing::Length(length) = framing
+        && parts.headers.get(CONTENT_LENGTH).is_some_and(|text| text.as_bytes().starts_with(b"0"))
+    {
+        // One spelling goes on: `010` is eight to some.
+        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    let keep_alive = keeps_alive(parts.version, &parts.headers);
+    let expects_continue = expects_continue(&parts, framing)?;
+    Ok(RequestHead { parts, framing, keep_alive, expects_continue })
+}
+
+/// Exactly one Host in HTTP/1.1, a valid one, and the same as an absolute target's.
+fn check_host(parts: &Parts) -> Result<(), BadHead> {
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (_, Some(_)) => return Err(BadHead::Malformed("more than one Host")),
+        (None, None) if parts.version == Version::HTTP_11 => return Err(BadHead::Malformed("no Host")),
+        (None, None) => None,
+        (Some(host), None) if host::is_valid(host.as_bytes()) => host.to_str().ok(),
+        (Some(_), None) => return Err(BadHead::Malformed("Host is malformed")),
+    };
+    let Some(authority) = parts.uri.authority().map(Authority::as_str) else { return Ok(()) };
+    if !host::is_valid(authority.as_bytes()) {
+        return Err(BadHead::Malformed("the request target is malformed"));
+    }
+    let scheme = parts.uri.scheme_str().unwrap_or("http");
+    match host {
+        Some(host) if !host::is_same(host, authority, scheme) => {
+            Err(BadHead::Malformed("Host is not the host of the request target"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Names that a server which turns `-` into `_` (CGI, WSGI) would take for a field that decides about framing or identity.
+fn check_names(headers: &HeaderMap) -> Result<(), BadHead> {
+    const CONFUSABLE: [&str; 10] = [
+        "content_length",
+        "transfer_encoding",
+        "x_forwarded_for",
+        "x_forwarded_host",
+        "x_forwarded_proto",
+        "x_real_ip",
+        "remote_user",
+        "remote_addr",
+        "proxy_authorization",
+        "content_type",
+    ];
+    let confusable = headers
+        .keys()
+        .map(HeaderName::as_str)
+        .filter(|name| name.contains('_'))
+        .any(|name| CONFUSABLE.contains(&name.replace('-', "_").as_str()));
+    if confusable {
+        return Err(BadHead::Malformed("a header field's name can be taken for another's"));
+    }
+    Ok(())
+}
+
+/// RFC 9112 §6.3, with nothing left to interpretation: one plain Content-Length or `Transfer-Encoding: chunked`, never both.
+fn framing(parts: &Parts) -> Result<Framing, BadHead> {
+    let mut lengths = parts.headers.get_all(CONTENT_LENGTH).iter();
+    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
+    match (lengths.next(), codings.next()) {
+        (None, None) => Ok(Framing::None),
+        (Some(_), Some(_)) => Err(BadHead::Malformed("both Transfer-Encoding and Content-Length")),
+        (Some(length), None) if lengths.next().is_none() => content_length(length.as_bytes())
+            .map(|length| if length == 0 { Framing::None } else { Framing::Length(length) })
+            .ok_or(BadHead::Malformed("Content-Length is malformed")),
+        (Some(_), None) => Err(BadHead::Malformed("more than one Content-Length")),
+        (None, Some(_)) if codings.next().is_some() => {
+            Err(BadHead::Malformed("more than one Transfer-Encoding"))
+        }
+        (None, Some(_)) if parts.version != Version::HTTP_11 => {
+            Err(BadHead::Malformed("Transfer-Encoding in HTTP/1.0"))
+        }
+        (None, Some(coding)) => coding_of(coding.as_bytes()),
+    }
+}
+
+fn coding_of(coding: &[u8]) -> Result<Framing, BadHead> {
+    if coding.eq_ignore_ascii_case(b"chunked") {
+        return Ok(Framing::Chunked);
+    }
+    let mut all = coding.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    let last_is_chunked = all.clone().next_back().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
+    let chunked = all.by_ref().filter(|one| one.eq_ignore_ascii_case(b"chunked")).count();
+    if last_is_chunked && chunked == 1 {
+        return Err(BadHead::Coding);
+    }
+    // Without chunked at its end the body's end cannot be known (RFC 9112 §6.3).
+    Err(BadHead::Malformed("Transfer-Encoding does not end with one chunked"))
+}
+
+/// Digits and nothing else (RFC 9110 §8.6).
+pub(super) fn content_length(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// RFC 9112 §9.3.
+pub(super) fn keeps_alive(version: Version, headers: &HeaderMap) -> bool {
+    let mut keeps = version == Version::HTTP_11;
+    for value in headers.get_all(CONNECTION) {
+        for option in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            if option.eq_ignore_ascii_case(b"close") {
+                return false;
+            }
+            keeps |= option.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+    keeps
+}
+
+/// RFC 9110 §10.1.1: ignored in HTTP/1.0 and where there is no body to wait with.
+fn expects_continue(parts: &Parts, framing: Framing) -> Result<bool, BadHead> {
+    let Some(expectation) = parts.headers.get(EXPECT) else { return Ok(false) };
+    if !expectation.as_bytes().eq_ignore_ascii_case(b"100-continue") {
+        return Err(BadHead::Expectation);
+    }
+    Ok(parts.version == Version::HTTP_11 && framing != Framing::None)
+}
+
+#[cfg(test)]
+mod tests;

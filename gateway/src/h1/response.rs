@@ -1,0 +1,112 @@
+//! A backend's response head: as strict as a request's where its end is concerned. Backends are not trusted.
+
+use std::mem::MaybeUninit;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use http::response::Parts;
+use http::{Method, Response, StatusCode, Version};
+
+use super::decode::Framing;
+use super::head::{BadHead, HeadLimits};
+use super::request::{content_length, fields, keeps_alive};
+
+/// Heads above these are refused: `bad_answer`.
+pub const LIMITS: HeadLimits =
+    HeadLimits { bytes_max: 256 * 1024, line_bytes_max: 8 * 1024, fields_max: 256 };
+
+/// A response's head.
+#[derive(Debug)]
+pub struct ResponseHead {
+    /// Status, version, fields.
+    pub parts: Parts,
+    /// Where its body ends.
+    pub framing: Framing,
+    /// Whether the connection can carry another request afterwards.
+    pub keep_alive: bool,
+}
+
+/// Reads a whole head of the answer to a request of `method`.
+///
+/// # Errors
+/// The first fault.
+pub fn parse(block: &Bytes, method: &Method) -> Result<ResponseHead, BadHead> {
+    let mut room = [MaybeUninit::uninit(); LIMITS.fields_max];
+    let mut raw = httparse::Response::new(&mut []);
+    // Whitespace before the colon is taken away, as RFC 9112 §5.1 asks of a proxy; folded lines are refused (§5.2).
+    let mut rules = httparse::ParserConfig::default();
+    rules.allow_spaces_after_header_name_in_responses(true);
+    match rules.parse_response_with_uninit_headers(&mut raw, block, &mut room) {
+        Ok(httparse::Status::Complete(length)) if length == block.len() => {}
+        Err(httparse::Error::TooManyHeaders) => return Err(BadHead::TooMany),
+        Err(httparse::Error::Version) => return Err(BadHead::Version),
+        _ => return Err(BadHead::Malformed("the answer's head is malformed")),
+    }
+    let mut parts = Response::new(()).into_parts().0;
+    parts.status = raw
+        .code
+        .and_then(|code| StatusCode::from_u16(code).ok())
+        .ok_or(BadHead::Malformed("the answer's status is malformed"))?;
+    parts.version = if raw.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
+    parts.headers = fields(block, raw.headers)?;
+    let framing = framing(parts.status, parts.version, &mut parts.headers, method)?;
+    let ambiguous = framing == Framing::Chunked && parts.headers.contains_key(CONTENT_LENGTH);
+    let keep_alive = framing != Framing::Close && !ambiguous && keeps_alive(parts.version, &parts.headers);
+    Ok(ResponseHead { parts, framing, keep_alive })
+}
+
+/// RFC 9112 §6.3. Equal lengths are made one; chunks win over a length, and the connection is not used again.
+fn framing(
+    status: StatusCode,
+    version: Version,
+    headers: &mut HeaderMap,
+    method: &Method,
+) -> Result<Framing, BadHead> {
+    let length = one_length(headers)?;
+    let chunked = is_chunked(headers)?;
+    if chunked && version != Version::HTTP_11 {
+        return Err(BadHead::Malformed("Transfer-Encoding in HTTP/1.0"));
+    }
+    let empty = status.is_informational() || matches!(status.as_u16(), 204 | 304);
+    if status.as_u16() == 204 || status.is_informational() {
+        headers.remove(CONTENT_LENGTH);
+        headers.remove(TRANSFER_ENCODING);
+    }
+    Ok(match length {
+        _ if empty || method == Method::HEAD => Framing::None,
+        _ if chunked => Framing::Chunked,
+        Some(0) => Framing::None,
+        Some(length) => Framing::Length(length),
+        None => Framing::Close,
+    })
+}
+
+fn one_length(headers: &mut HeaderMap) -> Result<Option<u64>, BadHead> {
+    let mut all = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = all.next() else { return Ok(None) };
+    let malformed = BadHead::Malformed("the answer's Content-Length is malformed");
+    let length = content_length(first.as_bytes()).ok_or(malformed)?;
+    let mut several = false;
+    for other in all {
+        several = true;
+        if content_length(other.as_bytes()) != Some(length) {
+            return Err(BadHead::Malformed("the answer has several Content-Lengths"));
+        }
+    }
+    if several || first.len() > 1 && first.as_bytes().starts_with(b"0") {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Ok(Some(length))
+}
+
+fn is_chunked(headers: &HeaderMap) -> Result<bool, BadHead> {
+    let mut all = headers.get_all(TRANSFER_ENCODING).iter();
+    match (all.next(), all.next()) {
+        (None, _) => Ok(false),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(true),
+        _ => Err(BadHead::Coding),
+    }
+}
+
+#[cfg(test)]
+mod tests;
