@@ -9,7 +9,7 @@ use crate::read;
 pub(crate) const CONVENTIONS: &str = "conventions";
 
 /// `conventions` is no server: it holds the cold-start headers that all others extend.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 10] = [
     (CONVENTIONS, include_str!("../dialects/conventions.yaml")),
     ("mms", include_str!("../dialects/mms.yaml")),
     ("sagemaker", include_str!("../dialects/sagemaker.yaml")),
@@ -17,6 +17,8 @@ const FILES: [(&str, &str); 8] = [
     ("triton", include_str!("../dialects/triton.yaml")),
     ("kserve-v1", include_str!("../dialects/kserve-v1.yaml")),
     ("openai", include_str!("../dialects/openai.yaml")),
+    ("ollama", include_str!("../dialects/ollama.yaml")),
+    ("tgi", include_str!("../dialects/tgi.yaml")),
     ("generic", include_str!("../dialects/generic.yaml")),
 ];
 

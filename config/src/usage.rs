@@ -21,11 +21,11 @@ pub struct Usage {
     /// A piece of output in a stream: a text that is not empty. Default none; at most 16.
     #[garde(length(max = 16))]
     pub piece: Vec<String>,
-    /// The mark of a stream that came to its end (`[DONE]` always is one): a value that is not null, false or an empty
-    /// text. A stream that had pieces and ends without one is broken. Default none; at most 16.
+    /// The mark of a stream that came to its end (`[DONE]` always is one): a value that is not null, false, 0 or an
+    /// empty text. A stream that had pieces and ends without one is broken. Default none; at most 16.
     #[garde(length(max = 16))]
     pub finished: Vec<String>,
-    /// An error within a stream: a value that is not null, false or an empty text. Default none; at most 16.
+    /// An error within a stream: a value that is not null, false, 0 or an empty text. Default none; at most 16.
     #[garde(length(max = 16))]
     pub error: Vec<String>,
     /// Time that the model's load took as part of this request, in nanoseconds. Default none; at most 16.

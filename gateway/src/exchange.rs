@@ -167,9 +167,9 @@ impl Exchange {
         }
     }
 
-    /// What its answer tells is read, if it is a model's.
+    /// What its answer tells is read, if it may be a model's.
     pub fn tells(&mut self, numbers: impl FnOnce() -> Numbers) {
-        if let Subject::Infer { .. } = self.subject {
+        if let Subject::Infer { .. } | Subject::None = self.subject {
             self.numbers = numbers();
         }
     }
@@ -180,11 +180,12 @@ impl Exchange {
     }
 
     /// A piece of the answer's body went down.
-    pub fn relayed(&mut self, bytes: usize) {
+    pub fn relayed(&mut self, data: &[u8]) {
         if self.first_byte.is_none() {
             self.first_byte = Some(self.began.elapsed());
         }
-        self.response_bytes += bytes as u64;
+        self.response_bytes += data.len() as u64;
+        self.numbers.piece(data, self.began);
     }
 
     /// What a tunnel carried in its time.
@@ -220,6 +221,7 @@ impl Exchange {
             return;
         }
         self.settled = true;
+        let (outcome, told) = self.numbers.end(outcome);
         let duration = self.began.elapsed();
         let (start, load) = self.start(outcome, duration);
         let observation = Observation {
@@ -234,11 +236,8 @@ impl Exchange {
             load_ns: load.map(nanos),
         };
         let model = self.counted_under(outcome);
-        self.numbers.record(
-            &self.worker.recorder,
-            model,
-            self.began.duration_since(self.worker.epoch) + duration,
-        );
+        let now = self.began.duration_since(self.worker.epoch) + duration;
+        self.numbers.record(&told, &self.worker.recorder, model, now);
         self.worker.recorder.end(model, &observation);
         if outcome != Outcome::Ok {
             histogram!(names::ERROR_DURATION, "outcome" => outcome.as_str()).record(duration.as_secs_f64());

@@ -11,4 +11,5 @@ mod http1;
 mod integrity;
 mod models;
 mod values;
+mod tokens;
 mod drain;

@@ -27,6 +27,8 @@ fn names_and_aliases_find_their_dialect_and_no_two_share_one() {
         ("kserve-v1", "kserve-v1"),
         ("tfserving", "kserve-v1"),
         ("openai", "openai"),
+        ("ollama", "ollama"),
+        ("tgi", "tgi"),
         ("generic", "generic"),
         ("conventions", "conventions"),
     ] {
@@ -62,7 +64,8 @@ fn a_503_alone_is_never_a_sign_of_a_cold_model() {
     for (name, _) in embedded_dialects() {
         let rules = find(name).unwrap().starts.statuses.iter().filter(|rule| rule.code == 503);
         let tested: Vec<bool> = rules.map(|rule| rule.header.is_some()).collect();
-        assert_eq!(tested, if name == "openai" { vec![true] } else { vec![] }, "{name}");
+        let with_retry_after = ["openai", "ollama", "tgi"].contains(&name);
+        assert_eq!(tested, if with_retry_after { vec![true] } else { vec![] }, "{name}");
     }
 }
 

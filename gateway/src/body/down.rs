@@ -109,7 +109,7 @@ impl Body for RelayDown {
             Poll::Ready(Some(Ok(frame))) => {
                 this.timer = None;
                 if let Some(data) = frame.data_ref() {
-                    this.exchange.relayed(data.len());
+                    this.exchange.relayed(data);
                 }
                 if let Some(trailers) = frame.trailers_ref() {
                     this.exchange.trailed(trailers);

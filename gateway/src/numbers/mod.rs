@@ -3,22 +3,31 @@
 //! for them, and what cannot be read is counted and left out.
 //!
 //! Cost for a backend without such rules: one comparison. Otherwise one block of this thread's spare ones, one header look-up for
-//! each value, and for answers that are scanned about a nanosecond a byte; no allocation once a thread has its blocks.
+//! each value, and for answers that are scanned about a nanosecond a byte and one look at the clock a piece; no allocation once a
+//! thread has its blocks.
 
 mod moment;
 mod values;
+mod places;
+mod json;
+mod frames;
+mod tokens;
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, StatusCode};
-use weir_config::{Dialect, ValueRule};
-use weir_telemetry::{BackendId, ModelRef, Recorder, Store};
+use metrics::counter;
+use weir_config::Dialect;
+use weir_telemetry::{BackendId, ModelRef, Outcome, Recorder, Store, names};
 
+use frames::{Framing, Unread};
+use places::Places;
+use tokens::Tokens;
 use values::{Found, Values};
 
-/// Blocks that a thread keeps for the next answers; one is about 400 bytes.
+/// Blocks that a thread keeps for the next answers; one is about 600 bytes.
 const SPARE_MAX: usize = 256;
 
 thread_local! {
@@ -30,6 +39,8 @@ thread_local! {
 #[derive(Debug)]
 pub struct NumberRules {
     values: Values,
+    /// None: bodies are not looked into.
+    places: Option<Places>,
 }
 
 /// The numbers of one answer, as far as it has come.
@@ -38,31 +49,56 @@ pub struct Numbers(Option<Box<Reading>>);
 
 #[derive(Debug, Default)]
 struct Reading {
-    /// For what is read at the end.
+    /// For what is read after the head.
     rules: Option<Arc<NumberRules>>,
     found: Found,
+    tokens: Option<Tokens>,
 }
 
 impl NumberRules {
     /// Compiles a backend's rules and registers its values with the store.
     #[must_use]
-    pub fn new(config: &weir_config::Backend, _dialect: &Dialect, id: BackendId, store: &Store) -> Arc<Self> {
-        let rules: &[ValueRule] = &config.values;
-        Arc::new(Self { values: Values::new(rules, id, store, &config.name) })
+    pub fn new(config: &weir_config::Backend, dialect: &Dialect, id: BackendId, store: &Store) -> Arc<Self> {
+        let places = (config.usage && !dialect.usage.is_empty()).then(|| Places::new(&dialect.usage));
+        Arc::new(Self { values: Values::new(&config.values, id, store, &config.name), places })
+    }
+
+    /// Whether the body of an answer with this head is read, and how.
+    fn framing(&self, status: StatusCode, headers: &HeaderMap) -> Option<Framing> {
+        self.places.as_ref().filter(|_| status.is_success())?;
+        match Framing::of(headers) {
+            Ok(framing) => Some(framing),
+            Err(Unread::Other) => None,
+            Err(Unread::Compressed) => {
+                counter!(names::NUMBERS_FLAGS, "flag" => "usage_compressed").increment(1);
+                None
+            }
+        }
     }
 }
 
 impl Numbers {
     /// An answer's head has come.
     #[must_use]
-    pub fn begin(rules: &Arc<NumberRules>, _status: StatusCode, headers: &HeaderMap) -> Self {
-        if rules.values.is_empty() {
+    pub fn begin(rules: &Arc<NumberRules>, status: StatusCode, headers: &HeaderMap) -> Self {
+        let framing = rules.framing(status, headers);
+        if framing.is_none() && rules.values.is_empty() {
             return Self(None);
         }
         let mut reading = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
         rules.values.read_head(headers, SystemTime::now, &mut reading.found);
-        reading.rules = rules.values.has_trailers().then(|| Arc::clone(rules));
+        reading.tokens = framing.map(Tokens::new);
+        let reads_on = framing.is_some() || rules.values.has_trailers();
+        reading.rules = reads_on.then(|| Arc::clone(rules));
         Self(Some(reading))
+    }
+
+    /// A piece of the answer's body has come, of a request that began then.
+    #[inline]
+    pub fn piece(&mut self, bytes: &[u8], began: Instant) {
+        if let Some(reading) = &mut self.0 {
+            reading.piece(bytes, began);
+        }
     }
 
     /// The answer's trailers have come.
@@ -73,11 +109,47 @@ impl Numbers {
         }
     }
 
-    /// Records what was found, before the request ends; `at` since the start of the process.
-    pub fn record(&self, recorder: &Recorder, model: ModelRef, at: Duration) {
+    /// The time that the answer says its model's load took as part of this request (Ollama's `load_duration`). It is small and not
+    /// 0 where the model was loaded already.
+    #[must_use]
+    pub fn load(&self) -> Option<Duration> {
+        self.0.as_ref()?.tokens.as_ref()?.load()
+    }
+
+    /// How an answer counts that ends with `outcome`: a stream that broke is the server's error. What is to be recorded of it is
+    /// handed to [`Numbers::record`].
+    #[must_use]
+    pub fn end(&mut self, outcome: Outcome) -> (Outcome, Told) {
+        let Some(reading) = &mut self.0 else { return (outcome, Told(None)) };
+        let places = reading.rules.as_ref().and_then(|rules| rules.places.as_ref());
+        let (Some(tokens), Some(places)) = (&mut reading.tokens, places) else {
+            return (outcome, Told(None));
+        };
+        let (outcome, usage) = tokens.end(outcome, places);
+        (outcome, Told(Some(usage)))
+    }
+
+    /// Records what was found and told, before the request ends; `at` since the start of the process.
+    pub fn record(&self, told: &Told, recorder: &Recorder, model: ModelRef, at: Duration) {
         let Some(reading) = &self.0 else { return };
         for (id, value) in reading.found.iter() {
             recorder.value(model, id, value, at);
+        }
+        if let Some(usage) = told.0.as_ref().filter(|usage| **usage != weir_telemetry::Usage::default()) {
+            recorder.usage(model, usage);
+        }
+    }
+}
+
+/// What an answer told of tokens.
+#[derive(Debug)]
+pub struct Told(Option<weir_telemetry::Usage>);
+
+impl Reading {
+    fn piece(&mut self, bytes: &[u8], began: Instant) {
+        let places = self.rules.as_ref().and_then(|rules| rules.places.as_ref());
+        if let (Some(tokens), Some(places)) = (&mut self.tokens, places) {
+            tokens.piece(bytes, began.elapsed(), places);
         }
     }
 }
