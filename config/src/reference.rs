@@ -12,10 +12,12 @@ use crate::backend::Backend;
 use crate::config::Config;
 use crate::dialect::{Dialect, RequestRule, Source, When};
 use crate::endpoint::Endpoint;
+use crate::export::{Pin, Profile, Tier};
 use crate::route::{HeaderMatch, Route};
 use crate::schema::{self, target};
 use crate::sign::Sign;
 use crate::starts::{HeaderRule, HeaderTest, Starts, StatusRule, TimeUnit};
+use crate::telemetry::Telemetry;
 use crate::usage::Usage;
 use crate::values::{Kept, ValueRule, ValueSource, ValueUnit};
 
@@ -89,6 +91,7 @@ fn sample() -> Config {
             ..Sign::default()
         });
     }
+    config.telemetry = telemetry();
     config.routes = vec![Route {
         host: text("models.example.org"),
         path_prefix: text("/v2"),
@@ -105,6 +108,20 @@ fn sample() -> Config {
         usage: usage(),
     }];
     config
+}
+
+fn telemetry() -> Telemetry {
+    let backend = || Some("triton".to_owned());
+    Telemetry {
+        pins: vec![Pin { model: "ranking-v7".to_owned(), backend: backend() }],
+        tiers: vec![Tier {
+            name: "search".to_owned(),
+            models: vec!["search-*".to_owned()],
+            backend: backend(),
+        }],
+        profiles: vec![Profile::OtelGenai, Profile::Triton],
+        ..Telemetry::default()
+    }
 }
 
 fn values() -> Vec<ValueRule> {

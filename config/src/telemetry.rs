@@ -1,10 +1,13 @@
 //! What the store of numbers may use, how a model's name is looked for, and what is logged.
 
+use std::time::Duration;
+
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Bytes, bytes_within};
+use crate::export::{Pin, Profile, Tier};
+use crate::units::{Bytes, DurationText, bytes_within, duration, duration_within};
 
 /// How far weir looks for a model's name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
@@ -40,11 +43,56 @@ pub struct Telemetry {
     /// Models that may have a shard per worker at one time. Default 128; 0 to 4096.
     #[garde(range(max = 4096))]
     pub sharded_models_max: u32,
+    /// Models whose last minutes are kept as distributions (p50, p95, p99), about 10KiB each; all others have exact
+    /// counts of requests, failures and starts. Default 1000; 0 to 100000.
+    #[garde(range(max = 100_000))]
+    pub tracked_models_max: u32,
+    /// How long without a request until a model that got its place by a success loses it; configured and pinned ones
+    /// stay. Default `1d`; 10m to 365d.
+    #[serde(with = "duration")]
+    #[schemars(with = "DurationText")]
+    #[garde(custom(duration_within("10m", "365d")))]
+    pub idle_after: Duration,
+    /// Series of all models together in one scrape. While all models fit, all are exported under their own name; else
+    /// the pinned and the busiest are, and the rest is `__other__`. Default 5000; 0 to 10000000.
+    #[garde(range(max = 10_000_000))]
+    pub series_budget: u32,
+    /// Models exported for their traffic when not all fit. Default 50; 0 to 100000.
+    #[garde(range(max = 100_000))]
+    pub top_models: u32,
+    /// Models in one answer of `GET /metrics/tail`, the busiest first. Default 10000; 0 to 1000000.
+    #[garde(range(max = 1_000_000))]
+    pub tail_models_max: u32,
+    /// Models exported whatever their traffic, within `series_budget`; they have a place from the start. Default none;
+    /// at most 10000.
+    #[garde(length(max = 10_000), dive)]
+    pub pins: Vec<Pin>,
+    /// The label that tells a model's tier, `team` or `pool`. Default `tier`.
+    #[schemars(example = &"team")]
+    pub tier_label: String,
+    /// Groups of models, the first that fits. Default none; at most 64.
+    #[garde(length(max = 64), dive)]
+    pub tiers: Vec<Tier>,
+    /// Names of others under which metrics are exported besides weir's own. Default none.
+    pub profiles: Vec<Profile>,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { models_max: 50_000, shard_above_rps: 200, sharded_models_max: 128 }
+        Self {
+            models_max: 50_000,
+            shard_above_rps: 200,
+            sharded_models_max: 128,
+            tracked_models_max: 1_000,
+            idle_after: Duration::from_secs(24 * 3600),
+            series_budget: 5_000,
+            top_models: 50,
+            tail_models_max: 10_000,
+            pins: Vec::new(),
+            tier_label: "tier".to_owned(),
+            tiers: Vec::new(),
+            profiles: Vec::new(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod words;
 mod rules;
 mod answers;
+mod export;
 mod dialects;
 
 use std::collections::HashSet;
@@ -97,6 +98,7 @@ pub(crate) fn config(config: &Config, doubt: Doubt) -> Vec<Finding> {
         }
     }
     routes(&config.routes, &names, doubt, &mut findings);
+    export::telemetry(&config.telemetry, &names, doubt, &mut findings);
     dialects(&config.dialects, doubt, &mut findings);
     findings.0
 }
