@@ -129,6 +129,7 @@ impl Live {
             let models = residency.backend(&backend.name);
             backends.push(compile_backend(&config, backend, &mut endpoints, store, models)?);
         }
+        store.apply(&config.telemetry);
         let position = |name: &str| config.backends.iter().position(|backend| backend.name == name);
         let routes = config.routes.iter().filter_map(|route| {
             Some(Route {

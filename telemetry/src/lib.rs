@@ -3,6 +3,7 @@
 
 mod observation;
 mod settings;
+mod glob;
 mod store;
 mod totals;
 mod numbers;
@@ -24,7 +25,7 @@ pub use process::Process;
 pub use settings::Settings;
 pub use snapshot::{ModelSnapshot, Snapshot};
 pub use store::{
-    BACKENDS_MAX, BackendId, Exemplar, ModelRef, NAME_BYTES_MAX, Reason, Recorder, Reserved, Store,
+    BACKENDS_MAX, BackendId, Exemplar, ModelRef, NAME_BYTES_MAX, Pin, Reason, Recorder, Reserved, Store,
 };
 pub use totals::Totals;
 pub use windows::{Recent, Window};

@@ -1,4 +1,4 @@
-//! The knobs of this crate: those of the configuration's `telemetry` section, and those that have no key there yet.
+//! The knobs of this crate, as the configuration's `telemetry` section has them.
 
 use std::time::Duration;
 
@@ -34,10 +34,10 @@ impl From<&weir_config::Telemetry> for Settings {
             models_max: config.models_max,
             shard_above_rps: config.shard_above_rps,
             sharded_models_max: config.sharded_models_max,
-            tracked_models_max: 1_000,
-            idle_after: Duration::from_secs(24 * 3600),
-            series_budget: 5_000,
-            top_models: 50,
+            tracked_models_max: config.tracked_models_max,
+            idle_after: config.idle_after,
+            series_budget: config.series_budget,
+            top_models: config.top_models,
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct ModelSnapshot {
     pub model: Arc<str>,
     /// Why it is exported under its own name, if it is; reserved names have no reason.
     pub reason: Option<Reason>,
+    /// The label that tells its tier, and the tier.
+    pub tier: Option<(Arc<str>, Arc<str>)>,
     /// Whether the name is one of [`crate::Reserved`].
     pub reserved: bool,
     /// Its numbers since the start of the process.
@@ -55,6 +57,7 @@ impl ModelSnapshot {
             backend: Arc::clone(&book.backend),
             model: Arc::clone(&book.name),
             reason: None,
+            tier: None,
             reserved: book.model.is_reserved(),
             totals: book.totals.clone(),
             recent: None,
@@ -73,7 +76,7 @@ impl Deref for ModelSnapshot {
 }
 
 impl Snapshot {
-    /// The model of that name on that backend; reserved names too.
+    /// The model of that name on that backend; reserved names too, and of `__other__` what is in no tier.
     #[must_use]
     pub fn model(&self, backend: &str, model: &str) -> Option<&ModelSnapshot> {
         self.models.iter().find(|entry| *entry.backend == *backend && *entry.model == *model)

@@ -13,6 +13,9 @@ use crate::distribution::Distribution;
 use crate::observation::{Outcome, Start};
 use crate::totals::{Delta, hit_ratio};
 
+/// Requests in the last five minutes below which nothing is concluded from them.
+const FAILING_FROM: u32 = 20;
+
 /// What a model did lately.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -100,6 +103,16 @@ impl Windows {
     /// Whether both windows are empty.
     pub(crate) fn is_idle(&self, now: Duration) -> bool {
         self.coarse.within(now).next().is_none()
+    }
+
+    /// Whether one in twenty of the requests of the last minutes failed, if there were enough to say so.
+    pub(crate) fn is_failing(&self, now: Duration) -> bool {
+        let (mut requests, mut failures) = (0, 0);
+        for (_, slot) in self.coarse.within(now) {
+            requests += slot.requests;
+            failures += slot.failures;
+        }
+        requests >= FAILING_FROM && failures.saturating_mul(20) >= requests
     }
 
     pub(crate) fn recent(&self, now: Duration) -> Recent {

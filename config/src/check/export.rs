@@ -8,8 +8,8 @@ use crate::telemetry::Telemetry;
 
 /// Labels that weir's series and Prometheus have already.
 const TAKEN: [&str; 20] = [
-    "backend", "model", "outcome", "start", "evidence", "reason", "type", "value", "worker", "slo", "le", "quantile",
-    "instance", "job", "version", "window", "level", "severity", "state", "source",
+    "backend", "model", "outcome", "start", "evidence", "reason", "type", "value", "worker", "slo", "le",
+    "quantile", "instance", "job", "version", "window", "level", "severity", "state", "source",
 ];
 
 /// Series that a model without a request has.
@@ -58,14 +58,19 @@ pub(super) fn telemetry(
         }
         if !tier.name.is_empty() && !names.insert((&tier.name, &tier.backend)) {
             let help = "put the models of both into one".to_owned();
-            findings.add_with(format!("{path}.name"), format!("another tier is called `{}` too", tier.name), help);
+            findings.add_with(
+                format!("{path}.name"),
+                format!("another tier is called `{}` too", tier.name),
+                help,
+            );
         }
         backend(tier.backend.as_ref(), format!("{path}.backend"), findings);
     }
     let mut profiles = HashSet::new();
     for (i, profile) in telemetry.profiles.iter().enumerate() {
         if !profiles.insert(profile) {
-            findings.add(format!("telemetry.profiles[{i}]"), format!("`{}` is given twice", profile.as_str()));
+            findings
+                .add(format!("telemetry.profiles[{i}]"), format!("`{}` is given twice", profile.as_str()));
         }
     }
 }

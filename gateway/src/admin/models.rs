@@ -9,7 +9,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use weir_telemetry::{
-    Broken, Distribution, Evidence, Figure, Figures, Measure, ModelSnapshot, Outcome, Start, Tokens, Window,
+    Broken, Distribution, Evidence, Figure, Figures, Measure, ModelSnapshot, Outcome, Reason, Start, Tokens,
+    Window,
 };
 
 use crate::app::State;
@@ -56,6 +57,8 @@ fn model(model: &ModelSnapshot) -> Value {
     json!({
         "backend": &*model.backend,
         "model": &*model.model,
+        "exported_for": model.reason.map(Reason::as_str),
+        "tier": model.tier.as_ref().map(|(_, tier)| &**tier),
         "requests": model.settled(),
         "outcomes": outcomes,
         "in_flight": model.in_flight(),

@@ -73,6 +73,9 @@ impl Sink for Protobuf<'_> {
         if let Some(model) = series.model {
             label(&mut self.metric, "backend", &model.backend);
             label(&mut self.metric, "model", &model.model);
+            if let Some((name, value)) = &model.tier {
+                label(&mut self.metric, name, value);
+            }
         }
         if let Some((name, value)) = series.extra {
             label(&mut self.metric, name, value);

@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use super::ledger::{Book, Ledger, Lent, Tier};
 use super::model::Slots;
@@ -24,10 +23,11 @@ pub(crate) struct Leaving {
 }
 
 impl Ledger {
-    /// Takes out of the table who has been idle for `idle`.
-    pub(super) fn evict(&mut self, idle: Duration, table: &Table, slots: &Slots, epoch: &AtomicU64) {
+    /// Takes out of the table who has been idle for long.
+    pub(super) fn evict(&mut self, table: &Table, slots: &Slots, epoch: &AtomicU64) {
+        let idle = self.settings.idle_after;
         let is_permanent = |book: &Book| {
-            book.pinned || self.permanent.contains(&(book.model.backend, Arc::clone(&book.name)))
+            book.pinned.is_some() || self.permanent.contains(&(book.model.backend, Arc::clone(&book.name)))
         };
         let is_due =
             |book: &Book| book.is_at_rest() && self.now >= book.active_at + idle && !is_permanent(book);
@@ -64,9 +64,7 @@ impl Ledger {
         let is_exported = matches!(book.tier, Tier::Exported { .. });
         let place = if is_exported { &mut self.exported } else { &mut self.tail };
         *place = place.saturating_sub(1);
-        if let Some(other) = self.others.get_mut(usize::from(book.model.backend.0)) {
-            book.leave(other);
-        }
+        book.leave(&mut self.others);
         if book.windows.is_tracked() {
             book.windows.track(false);
             self.tracked = self.tracked.saturating_sub(1);
@@ -80,9 +78,8 @@ impl Ledger {
         let ModelRef { slot, generation, backend } = book.model;
         // Who began here just before the generation was raised ends in the slot of `__other__`.
         let open = book.totals.started.wrapping_sub(book.totals.settled());
-        if let Some(other) = self.others.get_mut(usize::from(backend.0)) {
-            other.started = other.started.wrapping_sub(open);
-        }
+        let other = self.others.of(book);
+        other.started = other.started.wrapping_sub(open);
         if let Some(other) = self.books.get_mut(&ModelRef::reserved(backend, Reserved::Other).slot) {
             other.totals.started = other.totals.started.wrapping_add(open);
         }

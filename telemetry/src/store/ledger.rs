@@ -8,13 +8,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::evict::Leaving;
+use super::export::labels;
 use super::fold::{Kept, differ, drain, is_quiet};
+use super::groups::{GroupId, Groups, Others};
 use super::model::{Slot, Slots};
 use super::rank::{Limits, Reason};
 use super::sharding::Sets;
 use super::{BackendId, ModelRef, Reserved};
-use crate::encode::escape::label_pair;
 use crate::numbers::Spec;
+use crate::settings::Settings;
 use crate::totals::{Delta, Totals};
 use crate::windows::Windows;
 
@@ -35,7 +37,12 @@ pub(crate) struct Book {
     /// Decayed requests per second, and `totals.started` when it was last computed.
     pub(crate) score: f64,
     pub(crate) scored: u64,
-    pub(crate) pinned: bool,
+    /// Why it is exported whatever its traffic, if it is; [`Reason::Pinned`] or [`Reason::Objective`].
+    pub(crate) pinned: Option<Reason>,
+    /// Whether a service level objective's budget burns: whoever judges objectives sets it, under the ledger's lock.
+    pub(crate) burns: bool,
+    /// The group that it belongs to.
+    pub(crate) group: GroupId,
     /// `totals.started` when the model's rate was last judged.
     pub(crate) judged: u64,
 }
@@ -83,15 +90,16 @@ pub(crate) struct Ledger {
     /// For each set and worker what was read last.
     pub(crate) kept: Vec<Vec<Kept>>,
     pub(crate) sets_free: Vec<u32>,
-    /// What models in the tail did, by backend: exported as `__other__`.
-    pub(crate) others: Vec<Totals>,
-    /// Models to be exported whatever their traffic.
-    pub(crate) pins: HashSet<(BackendId, Arc<str>)>,
+    pub(crate) others: Others,
+    pub(crate) groups: Groups,
+    /// Models to be exported whatever their traffic, with a bit for each [`Pin`](super::Pin).
+    pub(crate) pins: HashMap<(BackendId, Arc<str>), u8>,
     /// Models that keep their slot however long they are idle.
     pub(crate) permanent: HashSet<(BackendId, Arc<str>)>,
     pub(crate) leaving: Vec<Leaving>,
     /// Requests that ended under the name of a model that has left.
     pub(crate) retired: u64,
+    pub(crate) settings: Settings,
     pub(crate) limits: Limits,
     /// Models exported under their own name, and those in the tail.
     pub(crate) exported: u32,
@@ -99,9 +107,8 @@ pub(crate) struct Ledger {
     pub(crate) ranked_at: Option<Duration>,
     /// The latest time that was told.
     pub(crate) now: Duration,
-    /// Models whose windows have distributions, and how many may.
+    /// Models whose windows have distributions.
     pub(crate) tracked: u32,
-    pub(crate) tracked_max: u32,
     /// When rates were last judged.
     pub(crate) judged_at: Option<Duration>,
     /// What values are called and how they are kept.
@@ -110,19 +117,19 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(sets: &Sets, tracked_max: u32, limits: Limits) -> Self {
-        Self { sets_free: (1..=sets.len()).rev().collect(), tracked_max, limits, ..Self::default() }
+    pub(crate) fn new(sets: &Sets, settings: Settings) -> Self {
+        let limits = Limits::from(&settings);
+        Self { sets_free: (1..=sets.len()).rev().collect(), settings, limits, ..Self::default() }
     }
 
     /// Opens a book for a model that has a slot now.
     pub(crate) fn open(&mut self, model: ModelRef, name: &Arc<str>) {
         let backend = self.backend_name(model.backend);
-        let labels = label_pair(&backend, name).into();
         let mut book = Book {
             model,
             backend,
             name: Arc::clone(name),
-            labels,
+            labels: "".into(),
             totals: Totals::default(),
             windows: Windows::default(),
             lent: Lent::No,
@@ -130,49 +137,45 @@ impl Ledger {
             active_at: self.now,
             score: 0.0,
             scored: 0,
-            pinned: self.pins.contains(&(model.backend, Arc::clone(name))),
+            pinned: self.pinned(model.backend, name),
+            burns: false,
+            group: if model.is_reserved() { 0 } else { self.groups.of(model.backend, name) },
             judged: 0,
         };
+        book.labels = labels(&book, self.groups.label(book.group));
         self.place(&mut book);
         self.books.insert(model.slot, Box::new(book));
     }
 
     /// Adds to every book what was counted since the last fold.
     pub(crate) fn fold(&mut self, slots: &Slots, sets: &Sets) {
-        let Self { books, kept, delta, now, tracked, tracked_max, others, leaving, values, .. } = self;
-        let leaving = leaving.iter_mut().map(|leaving| &mut leaving.book);
-        for book in books.values_mut().chain(leaving) {
-            let Some(slot) = slots.get(book.model.slot) else { continue };
-            if book.can_be_skipped(slot) {
-                continue;
-            }
-            book.active_at = *now;
-            delta.clear();
-            drain(&slot.base, &slot.rare, delta);
-            if let Some(set) = book.lent.set() {
-                fold_set(set, sets, kept, delta);
-            }
-            delta.count_successes();
-            if !book.windows.is_tracked() && tracked < tracked_max {
-                *tracked += 1;
-                book.windows.track(true);
-            }
-            let specs = values.get(&book.model.backend).map_or(&[][..], Vec::as_slice);
-            book.totals.add(delta, specs);
-            book.totals.take_last(delta);
-            if matches!(book.tier, Tier::Tail { .. })
-                && let Some(other) = others.get_mut(usize::from(book.model.backend.0))
-            {
-                other.add(delta, specs);
-            }
-            book.windows.add(*now, delta);
+        let (mut fold, books, leaving) = self.parts(sets);
+        for book in books.values_mut().chain(leaving.iter_mut().map(|leaving| &mut leaving.book)) {
+            fold.one(book, slots);
         }
+    }
+
+    /// The same for one book alone.
+    pub(crate) fn fold_one(&mut self, model: ModelRef, slots: &Slots, sets: &Sets) {
+        let (mut fold, books, _) = self.parts(sets);
+        if let Some(book) = books.get_mut(&model.slot) {
+            fold.one(book, slots);
+        }
+    }
+
+    fn parts<'l>(
+        &'l mut self,
+        sets: &'l Sets,
+    ) -> (Fold<'l>, &'l mut BTreeMap<u32, Box<Book>>, &'l mut [Leaving]) {
+        let Self { books, kept, delta, now, tracked, others, leaving, values, settings, .. } = self;
+        let tracked_max = settings.tracked_models_max;
+        (Fold { sets, kept, delta, now: *now, tracked, tracked_max, others, values }, books, leaving)
     }
 
     /// What the tail did, if the book is its backend's `__other__`.
     pub(crate) fn tail_of(&self, book: &Book) -> Option<&Totals> {
         let is_other = book.model == ModelRef::reserved(book.model.backend, Reserved::Other);
-        self.others.get(usize::from(book.model.backend.0)).filter(|_| is_other)
+        self.others.of_none(book.model.backend).filter(|_| is_other)
     }
 
     fn backend_name(&self, backend: BackendId) -> Arc<str> {
@@ -191,6 +194,42 @@ impl Book {
     pub(crate) fn lend(&mut self, slot: &Slot, set: u32) {
         self.lent = Lent::Yes { set, cool: 0 };
         slot.set.store(set, Ordering::Release);
+    }
+}
+
+/// All that a fold needs besides the book.
+struct Fold<'l> {
+    sets: &'l Sets,
+    kept: &'l mut Vec<Vec<Kept>>,
+    delta: &'l mut Delta,
+    now: Duration,
+    tracked: &'l mut u32,
+    tracked_max: u32,
+    others: &'l mut Others,
+    values: &'l HashMap<BackendId, Vec<Spec>>,
+}
+
+impl Fold<'_> {
+    fn one(&mut self, book: &mut Book, slots: &Slots) {
+        let Some(slot) = slots.get(book.model.slot).filter(|slot| !book.can_be_skipped(slot)) else { return };
+        book.active_at = self.now;
+        self.delta.clear();
+        drain(&slot.base, &slot.rare, self.delta);
+        if let Some(set) = book.lent.set() {
+            fold_set(set, self.sets, self.kept, self.delta);
+        }
+        self.delta.count_successes();
+        if !book.windows.is_tracked() && *self.tracked < self.tracked_max {
+            *self.tracked += 1;
+            book.windows.track(true);
+        }
+        let specs = self.values.get(&book.model.backend).map_or(&[][..], Vec::as_slice);
+        book.totals.add(self.delta, specs);
+        book.totals.take_last(self.delta);
+        if matches!(book.tier, Tier::Tail { .. }) {
+            self.others.of(book).add(self.delta, specs);
+        }
+        book.windows.add(self.now, self.delta);
     }
 }
 

@@ -25,25 +25,25 @@ mod promote;
 mod rank;
 mod tiers;
 mod evict;
+mod groups;
+mod export;
+mod view;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 pub use recorder::Recorder;
 pub use table::NAME_BYTES_MAX;
 
-use crate::encode::tail::Tail;
 use crate::numbers::{Measure, PLACES, ValueId};
 use crate::settings::Settings;
-use crate::snapshot::{ModelSnapshot, Snapshot};
-use crate::totals::Totals;
 pub(crate) use ledger::Book;
-use ledger::{Ledger, Tier};
+use ledger::Ledger;
 
 pub use exemplar::Exemplar;
+pub use export::Pin;
 use model::Slots;
-use rank::Limits;
 pub use rank::Reason;
 use sharding::{Presence, Sets};
 use table::{Admission, Table};
@@ -99,7 +99,6 @@ impl Reserved {
 /// The store; one per process, it outlives every configuration.
 #[derive(Debug)]
 pub struct Store {
-    settings: Settings,
     slots: Slots,
     sets: Sets,
     table: Table,
@@ -130,16 +129,14 @@ impl Store {
     #[must_use]
     pub fn with(settings: Settings, workers: usize) -> Arc<Self> {
         let sets = Sets::new(settings.sharded_models_max, workers);
-        let limits = Limits { top_models: settings.top_models, series: settings.series_budget };
         Arc::new(Self {
             slots: Slots::new(settings.models_max),
             table: Table::new(settings.models_max),
             epoch: Arc::new(AtomicU64::new(0)),
             taken: (0..workers).map(|_| AtomicBool::new(false)).collect(),
             presences: Mutex::new(Presences { here: Vec::new(), settled: vec![0; workers] }),
-            ledger: Mutex::new(Ledger::new(&sets, settings.tracked_models_max, limits)),
+            ledger: Mutex::new(Ledger::new(&sets, settings)),
             sets,
-            settings,
         })
     }
 
@@ -151,7 +148,6 @@ impl Store {
         let id = BackendId(u16::try_from(number).unwrap_or(BACKENDS_MAX - 1));
         if known.is_none() && number == ledger.backends.len() {
             ledger.backends.push(name.into());
-            ledger.others.push(Totals::default());
             for which in Reserved::ALL {
                 let model = ModelRef::reserved(id, which);
                 self.slots.get_or_make(model.slot);
@@ -204,24 +200,16 @@ impl Store {
         }
     }
 
-    /// Models to be exported under their own name whatever their traffic, within the series budget; they also get
-    /// slots. Takes the place of what was pinned before on that backend, from the next round on.
-    pub fn pin(&self, backend: BackendId, names: &[String]) {
-        self.configure(backend, names);
-        let mut ledger = self.ledger();
-        ledger.pins.retain(|(pinned, _)| *pinned != backend);
-        ledger.pins.extend(names.iter().map(|name| (backend, name.as_str().into())));
-        let Ledger { books, pins, .. } = &mut *ledger;
-        for book in books.values_mut().filter(|book| book.model.backend == backend) {
-            book.pinned = pins.contains(&(backend, Arc::clone(&book.name)));
-        }
-    }
-
     /// The control plane's beat, `now` since the start of the process. Publishes new names every time (call it every
     /// 50 ms: with nothing to do it costs a few loads); once a second it folds the counters and moves busy models to
     /// per-worker lanes.
     pub fn tick(&self, now: Duration) {
-        let mut ledger = self.ledger();
+        // Whoever holds the books folds them too: the beat does not wait for a scrape, the next one comes soon.
+        let mut ledger = match self.ledger.try_lock() {
+            Ok(ledger) => ledger,
+            Err(TryLockError::Poisoned(ledger)) => ledger.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
         ledger.now = ledger.now.max(now);
         self.publish(&mut ledger);
         if ledger.judged_at.is_some_and(|last| now < last + promote::JUDGE_EVERY) {
@@ -230,85 +218,12 @@ impl Store {
         ledger.fold(&self.slots, &self.sets);
         let mut presences = lock(&self.presences);
         presences.prune(&self.taken);
-        let above = self.settings.shard_above_rps;
         let passed = |epoch| presences.here.iter().all(|presence| presence.has_passed(epoch));
         ledger.release(&self.table, &self.slots, passed);
         if ledger.rank(now) {
-            ledger.evict(self.settings.idle_after, &self.table, &self.slots, &self.epoch);
+            ledger.evict(&self.table, &self.slots, &self.epoch);
         }
-        ledger.judge(now, above, (&self.slots, &self.sets), &self.epoch, passed);
-    }
-
-    /// Everything up to now, folded for the purpose: what a scrape needs.
-    #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        self.take(|_, _| ())
-    }
-
-    /// The same, with each model's last minutes.
-    #[must_use]
-    pub fn snapshot_with_recent(&self) -> Snapshot {
-        self.take(|book, (model, now)| model.recent = Some(book.windows.recent(now)))
-    }
-
-    /// The models that are not exported under their own name, at most the `models_max` busiest.
-    #[must_use]
-    pub fn tail(&self, models_max: usize) -> Tail {
-        let ledger = self.folded();
-        let books = ledger.books.values().filter(|book| matches!(book.tier, Tier::Tail { .. }));
-        Tail::of(books.map(Box::as_ref), models_max)
-    }
-
-    /// One model, exported or not, reserved or not, with its last minutes.
-    #[must_use]
-    pub fn model(&self, backend: &str, name: &str) -> Option<ModelSnapshot> {
-        let mut ledger = self.folded();
-        let id = ledger.backends.iter().position(|known| **known == *backend)?;
-        let id = BackendId(u16::try_from(id).ok()?);
-        let reserved = Reserved::ALL.into_iter().find(|reserved| reserved.as_str() == name);
-        let model =
-            reserved.map(|which| ModelRef::reserved(id, which)).or_else(|| self.table.find(id, name))?;
-        let now = ledger.now;
-        let book = ledger.books.get_mut(&model.slot)?;
-        let mut model = ModelSnapshot::new(book);
-        model.reason = book.shown().and_then(|shown| shown.reason);
-        model.recent = Some(book.windows.recent(now));
-        Some(model)
-    }
-
-    fn take(&self, more: impl Fn(&Book, (&mut ModelSnapshot, Duration))) -> Snapshot {
-        let ledger = self.folded();
-        let mut models = Vec::with_capacity(ledger.exported as usize + Reserved::ALL.len());
-        let mut withdrawn = ledger.retired;
-        for book in ledger.books.values() {
-            if let Tier::Tail { shown: Some(shown) } = &book.tier {
-                withdrawn += shown.settled();
-            }
-            let Some(mut model) = book.shown() else { continue };
-            if let Some(tail) = ledger.tail_of(book) {
-                model.totals.merge(tail);
-            }
-            model.exemplars = self.slots.get(book.model.slot).map_or([None; 3], model::Slot::exemplars);
-            if !model.reserved || model.settled() > 0 || model.in_flight() > 0 {
-                more(book, (&mut model, ledger.now));
-                models.push(model);
-            }
-        }
-        Snapshot {
-            models_known: self.table.len() as u64,
-            models_exported: ledger.exported.into(),
-            names_overflowed: self.table.overflowed(),
-            workers: lock(&self.presences).settled(),
-            withdrawn,
-            models,
-        }
-    }
-
-    fn folded(&self) -> MutexGuard<'_, Ledger> {
-        let mut ledger = self.ledger();
-        self.publish(&mut ledger);
-        ledger.fold(&self.slots, &self.sets);
-        ledger
+        ledger.judge(now, (&self.slots, &self.sets), &self.epoch, passed);
     }
 
     fn admit(&self, backend: BackendId, name: &str) -> Admission {

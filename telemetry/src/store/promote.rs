@@ -20,7 +20,6 @@ impl Ledger {
     pub(crate) fn judge(
         &mut self,
         now: Duration,
-        above_rps: u32,
         (slots, sets): (&Slots, &Sets),
         epoch: &AtomicU64,
         passed: impl Fn(u64) -> bool,
@@ -30,7 +29,7 @@ impl Ledger {
             return;
         }
         self.judged_at = Some(now);
-        let hot = f64::from(above_rps) * elapsed.as_secs_f64();
+        let hot = f64::from(self.settings.shard_above_rps) * elapsed.as_secs_f64();
         let Self { books, sets_free, tracked, .. } = self;
         for book in books.values_mut() {
             if book.windows.is_tracked() && book.windows.is_idle(now) {

@@ -10,11 +10,16 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
+use crate::settings::Settings;
+
 /// Rounds are held this often.
 pub(crate) const ROUND_EVERY: Duration = Duration::from_secs(60);
 
 /// Series of a model that has had hot and cold requests; what one that just came is taken for.
 pub(crate) const SERIES_EXPECTED: u32 = 75;
+
+/// How much a burning model's score counts.
+pub(crate) const BURNING: f64 = 4.0;
 
 const HALF_LIFE: Duration = Duration::from_secs(600);
 const RESIDENCE_MIN: Duration = Duration::from_secs(900);
@@ -34,13 +39,20 @@ pub(crate) struct Limits {
     pub(crate) series: u32,
 }
 
+impl From<&Settings> for Limits {
+    fn from(settings: &Settings) -> Self {
+        Self { top_models: settings.top_models, series: settings.series_budget }
+    }
+}
+
 /// One model, as the ranking sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) slot: u32,
-    /// Decayed requests per second.
+    /// Decayed requests per second, [`BURNING`] times if it burns.
     pub(crate) score: f64,
     pub(crate) pinned: bool,
+    pub(crate) burns: bool,
     /// Series it has, or will have when it enters.
     pub(crate) series: u32,
     /// Since when it is exported.
@@ -57,8 +69,12 @@ pub enum Reason {
     Fits,
     /// It is among the busiest.
     Rank,
+    /// The same, as it burns: its objective's budget, or one in twenty of its requests, is lost.
+    Burning,
     /// It is configured to be.
     Pinned,
+    /// It holds a service level objective of its own.
+    Objective,
 }
 
 impl Reason {
@@ -68,7 +84,9 @@ impl Reason {
         match self {
             Self::Fits => "fits",
             Self::Rank => "rank",
+            Self::Burning => "burning",
             Self::Pinned => "pinned",
+            Self::Objective => "slo",
         }
     }
 }
@@ -147,9 +165,13 @@ impl Room {
     }
 
     fn seat_pinned(&mut self, now: Duration, entries: &mut [Entry]) {
+        let mut series = 0;
         for entry in entries.iter_mut().take_while(|entry| entry.pinned) {
-            if entry.since.is_none() && u64::from(entry.series) <= u64::from(self.limits.series) {
-                self.seat(now, entry);
+            series += u64::from(entry.series);
+            match (entry.since.is_some(), series <= u64::from(self.limits.series)) {
+                (false, true) => self.seat(now, entry),
+                (true, false) => self.dismiss(entry),
+                (true, true) | (false, false) => (),
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Tests of `store`.
 
+mod groups;
 mod places;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -249,7 +250,7 @@ fn all_models_together_equal_the_requests_sent_under_concurrent_load() {
     assert_eq!(snapshot.workers, [PER_WORKER; 4]);
     assert_eq!(snapshot.models.iter().map(|model| model.in_flight()).sum::<u64>(), 0);
     assert!(snapshot.models_known <= 40 && store.ledger().retired > 0, "no model was ever evicted");
-    let cells = |model: &ModelSnapshot| model.durations.iter().map(|of| of.count()).sum::<u64>();
+    let cells = |model: &crate::ModelSnapshot| model.durations.iter().map(|of| of.count()).sum::<u64>();
     assert!(snapshot.models.iter().all(|model| cells(model) == model.requests(Outcome::Ok)));
     assert!(promoted.load(Ordering::Relaxed) > 0, "no model was ever promoted");
 }

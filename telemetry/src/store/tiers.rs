@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::groups::Others;
 use super::ledger::{Book, Ledger, Tier};
-use super::rank::{Entry, ROUND_EVERY, Reason, SERIES_EXPECTED, decayed, round};
+use super::rank::{BURNING, Entry, ROUND_EVERY, Reason, SERIES_EXPECTED, decayed, round};
 use crate::encode::series_of;
 use crate::snapshot::ModelSnapshot;
 use crate::totals::Totals;
@@ -20,7 +21,7 @@ impl Ledger {
             (u64::from(self.exported) + 1) * u64::from(SERIES_EXPECTED) <= u64::from(self.limits.series);
         if self.tail == 0 && fits {
             self.exported += 1;
-            book.tier = exported(now, if book.pinned { Reason::Pinned } else { Reason::Fits }, None);
+            book.tier = exported(now, book.pinned.unwrap_or(Reason::Fits), None);
         } else {
             self.tail += 1;
         }
@@ -34,17 +35,17 @@ impl Ledger {
         }
         self.ranked_at = Some(now);
         let models = self.books.values_mut().filter(|book| !book.model.is_reserved());
-        let mut entries: Vec<_> = models.map(|book| book.entry(elapsed)).collect();
+        let mut entries: Vec<_> = models.map(|book| book.entry(now, elapsed)).collect();
         let all_fit = round(now, &mut entries, self.limits);
         for entry in &entries {
             let Some(book) = self.books.get_mut(&entry.slot) else { continue };
-            let Some(other) = self.others.get_mut(usize::from(book.model.backend.0)) else { continue };
-            let reason = match (book.pinned, all_fit) {
-                (true, _) => Reason::Pinned,
-                (false, true) => Reason::Fits,
-                (false, false) => Reason::Rank,
+            let reason = match (book.pinned, all_fit, entry.burns) {
+                (Some(pinned), _, _) => pinned,
+                (None, true, _) => Reason::Fits,
+                (None, false, true) => Reason::Burning,
+                (None, false, false) => Reason::Rank,
             };
-            book.apply(entry, reason, other);
+            book.apply(entry, reason, &mut self.others);
         }
         let exported = entries.iter().filter(|entry| entry.since.is_some()).count();
         self.exported = u32::try_from(exported).unwrap_or(u32::MAX);
@@ -55,7 +56,7 @@ impl Ledger {
 
 impl Book {
     /// The model as the ranking sees it; its score is brought up to date.
-    fn entry(&mut self, elapsed: Duration) -> Entry {
+    fn entry(&mut self, now: Duration, elapsed: Duration) -> Entry {
         let began = self.totals.started.wrapping_sub(self.scored);
         self.scored = self.totals.started;
         self.score = decayed(self.score, began, elapsed);
@@ -64,11 +65,13 @@ impl Book {
             Tier::Tail { .. } => (None, 0),
         };
         let series = series_of(&self.totals).max(SERIES_EXPECTED * u32::from(since.is_none()));
-        Entry { slot: self.model.slot, score: self.score, pinned: self.pinned, series, since, below }
+        let burns = self.burns || self.windows.is_failing(now);
+        let score = self.score * if burns { BURNING } else { 1.0 };
+        Entry { slot: self.model.slot, score, pinned: self.pinned.is_some(), burns, series, since, below }
     }
 
     /// Takes over what the round decided.
-    fn apply(&mut self, entry: &Entry, why: Reason, other: &mut Totals) {
+    fn apply(&mut self, entry: &Entry, why: Reason, others: &mut Others) {
         match (&mut self.tier, entry.since) {
             (Tier::Exported { below, reason, .. }, Some(_)) => (*below, *reason) = (entry.below, why),
             (Tier::Tail { shown }, Some(since)) => {
@@ -76,23 +79,25 @@ impl Book {
                 let mut hidden =
                     shown.take().map_or_else(|| self.totals.clone(), |shown| self.totals.since(&shown));
                 let open = hidden.take_in_flight();
+                let other = others.of(self);
                 other.started = other.started.wrapping_sub(open);
                 let any = hidden.settled() > 0 || hidden.loads + hidden.load_failures + hidden.evictions > 0;
                 self.tier = exported(since, why, any.then(|| Box::new(hidden)));
             }
-            (Tier::Exported { .. }, None) => self.leave(other),
+            (Tier::Exported { .. }, None) => self.leave(others),
             (Tier::Tail { .. }, None) => (),
         }
     }
 
     /// From now on part of `__other__`, with what is in flight.
-    pub(super) fn leave(&mut self, other: &mut Totals) {
+    pub(super) fn leave(&mut self, others: &mut Others) {
         let Tier::Exported { hidden, .. } = &mut self.tier else { return };
         let mut shown =
             hidden.take().map_or_else(|| self.totals.clone(), |hidden| self.totals.since(&hidden));
         let open = shown.take_in_flight();
-        other.started = other.started.wrapping_add(open);
         self.tier = Tier::Tail { shown: Some(Box::new(shown)) };
+        let other = others.of(self);
+        other.started = other.started.wrapping_add(open);
     }
 
     /// What is exported under the model's name; `None` if nothing is.

@@ -7,7 +7,7 @@ use super::*;
 const LIMITS: Limits = Limits { top_models: 10, series: 10_000 };
 
 fn entry(slot: u32, score: f64) -> Entry {
-    Entry { slot, score, pinned: false, series: SERIES_EXPECTED, since: None, below: 0 }
+    Entry { slot, score, pinned: false, burns: false, series: SERIES_EXPECTED, since: None, below: 0 }
 }
 
 /// 1,000 models: far more than fit. Slot `n` scores `1000 - n`.

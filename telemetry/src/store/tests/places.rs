@@ -54,7 +54,7 @@ fn exported_models_and_the_tail_equal_the_requests_sent_across_rounds() {
 fn a_pinned_model_is_exported_without_traffic_and_says_why() {
     let (store, backend) = store(Settings { series_budget: 4 * 75, top_models: 2, ..Settings::default() });
     let recorder = store.recorder(0);
-    store.pin(backend, &["z".to_owned()]);
+    store.pin(backend, Pin::Configured, &["z".to_owned()]);
     store.tick(Duration::ZERO);
     for minute in 1..40 {
         for name in ["a", "b", "c", "d", "e", "f"] {
@@ -67,7 +67,7 @@ fn a_pinned_model_is_exported_without_traffic_and_says_why() {
     assert_eq!(reason("f"), None);
     assert_eq!(["a", "b", "c"].map(reason), [Some(Reason::Rank); 3]);
     assert_eq!(store.snapshot().model("b", "__other__").unwrap().settled() % 3, 0);
-    store.pin(backend, &["f".to_owned()]);
+    store.pin(backend, Pin::Configured, &["f".to_owned()]);
     store.tick(Duration::from_secs(60 * 40));
     assert_eq!((reason("f"), reason("z")), (Some(Reason::Pinned), None));
 }

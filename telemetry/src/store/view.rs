@@ -1,0 +1,104 @@
+//! What is read from the store: all of it for a scrape, one model, the tail. Everything up to now is folded for the
+//! purpose, under the books' lock; what is given out owns itself.
+
+use std::sync::MutexGuard;
+use std::time::Duration;
+
+use super::export::labels;
+use super::ledger::{Book, Ledger, Tier};
+use super::{BackendId, ModelRef, Reserved, Store, lock, model};
+use crate::encode::tail::Tail;
+use crate::snapshot::{ModelSnapshot, Snapshot};
+
+impl Store {
+    /// Everything up to now, folded for the purpose: what a scrape needs.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.take(|_, _| ())
+    }
+
+    /// The same, with each model's last minutes.
+    #[must_use]
+    pub fn snapshot_with_recent(&self) -> Snapshot {
+        self.take(|book, (model, now)| model.recent = Some(book.windows.recent(now)))
+    }
+
+    /// The models that are not exported under their own name, at most the `models_max` busiest.
+    #[must_use]
+    pub fn tail(&self, models_max: usize) -> Tail {
+        let ledger = self.folded();
+        let books = ledger.books.values().filter(|book| matches!(book.tier, Tier::Tail { .. }));
+        Tail::of(books.map(Box::as_ref), models_max)
+    }
+
+    /// One model, exported or not, reserved or not, with its last minutes.
+    #[must_use]
+    pub fn model(&self, backend: &str, name: &str) -> Option<ModelSnapshot> {
+        let mut ledger = self.ledger();
+        self.publish(&mut ledger);
+        let id = ledger.backends.iter().position(|known| **known == *backend)?;
+        let id = BackendId(u16::try_from(id).ok()?);
+        let reserved = Reserved::ALL.into_iter().find(|reserved| reserved.as_str() == name);
+        let model =
+            reserved.map(|which| ModelRef::reserved(id, which)).or_else(|| self.table.find(id, name))?;
+        ledger.fold_one(model, &self.slots, &self.sets);
+        let now = ledger.now;
+        let book = ledger.books.get(&model.slot)?;
+        let mut model = ModelSnapshot::new(book);
+        model.reason = book.shown().and_then(|shown| shown.reason);
+        model.tier = ledger.groups.label(book.group);
+        model.recent = Some(book.windows.recent(now));
+        Some(model)
+    }
+
+    fn take(&self, more: impl Fn(&Book, (&mut ModelSnapshot, Duration))) -> Snapshot {
+        let ledger = self.folded();
+        let mut models = Vec::with_capacity(ledger.exported as usize + Reserved::ALL.len());
+        let mut withdrawn = ledger.retired;
+        for book in ledger.books.values() {
+            if let Tier::Tail { shown: Some(shown) } = &book.tier {
+                withdrawn += shown.settled();
+            }
+            let Some(mut model) = book.shown() else { continue };
+            if let Some(tail) = ledger.tail_of(book) {
+                model.totals.merge(tail);
+            }
+            model.tier = ledger.groups.label(book.group);
+            model.exemplars = self.slots.get(book.model.slot).map_or([None; 3], model::Slot::exemplars);
+            if !model.reserved || model.settled() > 0 || model.in_flight() > 0 {
+                more(book, (&mut model, ledger.now));
+                models.push(model);
+            }
+        }
+        models.extend(ledger.grouped_others());
+        Snapshot {
+            models_known: self.table.len() as u64,
+            models_exported: ledger.exported.into(),
+            names_overflowed: self.table.overflowed(),
+            workers: lock(&self.presences).settled(),
+            withdrawn,
+            models,
+        }
+    }
+
+    fn folded(&self) -> MutexGuard<'_, Ledger> {
+        let mut ledger = self.ledger();
+        self.publish(&mut ledger);
+        ledger.fold(&self.slots, &self.sets);
+        ledger
+    }
+}
+
+impl Ledger {
+    /// `__other__` of each group, where something happened.
+    fn grouped_others(&self) -> impl Iterator<Item = ModelSnapshot> {
+        self.others.grouped().filter_map(|(backend, group, totals)| {
+            let other = self.books.get(&ModelRef::reserved(backend, Reserved::Other).slot)?;
+            let mut model = ModelSnapshot::new(other);
+            model.totals = totals.clone();
+            model.tier = self.groups.label(group);
+            model.labels = labels(other, model.tier.clone());
+            (totals.settled() > 0 || totals.in_flight() > 0).then_some(model)
+        })
+    }
+}
