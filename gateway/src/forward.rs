@@ -7,16 +7,15 @@
 use std::net::SocketAddr;
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE,
-    TRANSFER_ENCODING, UPGRADE, VIA,
+    CONNECTION, CONTENT_LENGTH, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
+    UPGRADE, VIA,
 };
 use http::{StatusCode, Version, request, response};
 use weir_config::{Forward, ForwardedPolicy};
 
 use crate::front::Conn;
+use crate::h1::notable::{Field, Notable};
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -44,13 +43,25 @@ fn is_protected(name: &str) -> bool {
 
 /// Removes hop-by-hop fields and those named in Connection. `te: trailers` is the one TE value that survives; Trailer stays, since
 /// trailers are relayed.
-pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
+fn strip_hop_by_hop(headers: &mut HeaderMap, notable: Notable) {
+    const HOP_BY_HOP: [(Field, &str); 7] = [
+        (Field::Connection, "connection"),
+        (Field::TransferEncoding, "transfer-encoding"),
+        (Field::Te, "te"),
+        (Field::Upgrade, "upgrade"),
+        (Field::KeepAlive, "keep-alive"),
+        (Field::ProxyConnection, "proxy-connection"),
+        (Field::Expect, "expect"),
+    ];
+    if notable.has(Field::Connection) {
         strip_named(headers);
     }
-    let trailers = headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
-    for name in [&CONNECTION, &TRANSFER_ENCODING, &TE, &UPGRADE, &KEEP_ALIVE, &PROXY_CONNECTION, &EXPECT] {
-        headers.remove(name);
+    let trailers = notable.has(Field::Te)
+        && headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
+    for (field, name) in HOP_BY_HOP {
+        if notable.has(field) {
+            headers.remove(name);
+        }
     }
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -95,7 +106,8 @@ pub fn ask_to_switch(headers: &mut HeaderMap, protocol: &HeaderValue) {
 /// Makes a client's request head ours: fields, target in origin form, version.
 pub fn request(head: &mut request::Parts, conn: &Conn, policy: &Forward, has_body: bool) {
     let received = head.version;
-    strip_hop_by_hop(&mut head.headers);
+    let notable = Notable::of(&head.headers);
+    strip_hop_by_hop(&mut head.headers, notable);
     if let Some(authority) = head.uri.authority()
         && let Ok(host) = HeaderValue::from_str(without_userinfo(authority.as_str()))
     {
@@ -107,13 +119,19 @@ pub fn request(head: &mut request::Parts, conn: &Conn, policy: &Forward, has_bod
     {
         head.uri = http::Uri::from(path.clone());
     }
-    if has_body && !head.headers.contains_key(CONTENT_LENGTH) {
-        // Explicit, because a GET of unknown length would lose its body in the client half.
-        head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    match (has_body, notable.has(Field::ContentLength)) {
+        (true, false) => {
+            head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        // Chunks that held nothing.
+        (false, false) if notable.has(Field::TransferEncoding) => {
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        _ => {}
     }
-    forwarded(&mut head.headers, conn, policy);
+    forwarded(&mut head.headers, notable, conn, policy);
     if policy.via {
-        add_via(&mut head.headers, received, &policy.via_name);
+        add_via(&mut head.headers, notable, received, &policy.via_name);
     }
     head.version = Version::HTTP_11;
 }
@@ -121,18 +139,19 @@ pub fn request(head: &mut request::Parts, conn: &Conn, policy: &Forward, has_bod
 /// Makes a backend's answer head ours.
 pub fn response(head: &mut response::Parts, policy: &Forward) {
     let received = head.version;
-    if head.headers.contains_key(TRANSFER_ENCODING) {
+    let notable = Notable::of(&head.headers);
+    if notable.has(Field::TransferEncoding) {
         // The chunks are what was read; a length beside them is a lie (RFC 9112 §6.3).
         head.headers.remove(CONTENT_LENGTH);
     }
     let switched =
         (head.status == StatusCode::SWITCHING_PROTOCOLS).then(|| head.headers.get(UPGRADE).cloned());
-    strip_hop_by_hop(&mut head.headers);
+    strip_hop_by_hop(&mut head.headers, notable);
     if let Some(protocol) = switched.flatten() {
         ask_to_switch(&mut head.headers, &protocol);
     }
     if policy.via {
-        add_via(&mut head.headers, received, &policy.via_name);
+        add_via(&mut head.headers, notable, received, &policy.via_name);
     }
     head.version = Version::HTTP_11;
 }
@@ -141,23 +160,24 @@ fn without_userinfo(authority: &str) -> &str {
     authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 
-fn forwarded(headers: &mut HeaderMap, conn: &Conn, policy: &Forward) {
+fn forwarded(headers: &mut HeaderMap, notable: Notable, conn: &Conn, policy: &Forward) {
     match policy.x_forwarded {
         ForwardedPolicy::Off => {}
         ForwardedPolicy::Append => {
-            append(headers, &X_FORWARDED_FOR, &conn.peer_value);
-            set_x_forwarded(headers, false);
+            append(headers, notable.has(Field::XForwardedFor), &X_FORWARDED_FOR, &conn.peer_value);
+            let keep = (notable.has(Field::XForwardedProto), notable.has(Field::XForwardedHost));
+            set_x_forwarded(headers, keep);
         }
         ForwardedPolicy::Replace => {
             headers.insert(X_FORWARDED_FOR, conn.peer_value.clone());
-            set_x_forwarded(headers, true);
+            set_x_forwarded(headers, (false, false));
         }
     }
     match policy.forwarded {
         ForwardedPolicy::Off => {}
         ForwardedPolicy::Append => {
             if let Some(element) = forwarded_element(headers, conn.peer) {
-                append(headers, &FORWARDED, &element);
+                append(headers, notable.has(Field::Forwarded), &FORWARDED, &element);
             }
         }
         ForwardedPolicy::Replace => {
@@ -168,11 +188,12 @@ fn forwarded(headers: &mut HeaderMap, conn: &Conn, policy: &Forward) {
     }
 }
 
-fn set_x_forwarded(headers: &mut HeaderMap, replace: bool) {
-    if replace || !headers.contains_key(X_FORWARDED_PROTO) {
+/// `keep`: what came in as Proto and as Host stays.
+fn set_x_forwarded(headers: &mut HeaderMap, keep: (bool, bool)) {
+    if !keep.0 {
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
     }
-    if (replace || !headers.contains_key(X_FORWARDED_HOST))
+    if !keep.1
         && let Some(host) = headers.get(HOST).cloned()
     {
         headers.insert(X_FORWARDED_HOST, host);
@@ -195,9 +216,9 @@ fn forwarded_element(headers: &HeaderMap, peer: SocketAddr) -> Option<HeaderValu
 }
 
 /// Adds to a list field without losing what earlier hops wrote; several lines are joined (RFC 9110 §5.3).
-fn append(headers: &mut HeaderMap, name: &HeaderName, value: &HeaderValue) {
-    if !headers.contains_key(name) {
-        headers.insert(name, value.clone());
+fn append(headers: &mut HeaderMap, present: bool, name: &HeaderName, value: &HeaderValue) {
+    if !present {
+        headers.append(name, value.clone());
         return;
     }
     let mut joined = Vec::new();
@@ -211,7 +232,7 @@ fn append(headers: &mut HeaderMap, name: &HeaderName, value: &HeaderValue) {
     }
 }
 
-fn add_via(headers: &mut HeaderMap, received: Version, name: &str) {
+fn add_via(headers: &mut HeaderMap, notable: Notable, received: Version, name: &str) {
     let protocol = match received {
         Version::HTTP_10 => "1.0",
         Version::HTTP_2 => "2.0",
@@ -225,5 +246,5 @@ fn add_via(headers: &mut HeaderMap, received: Version, name: &str) {
             Err(_) => return,
         },
     };
-    append(headers, &VIA, &value);
+    append(headers, notable.has(Field::Via), &VIA, &value);
 }

@@ -213,7 +213,7 @@ fn trailers(scan: &mut Scan, read: &mut BytesMut) -> Result<Option<HeaderMap>, B
         Ok(httparse::Status::Complete((length, raw))) if length == block.len() => raw,
         _ => return Err(malformed),
     };
-    let mut all = fields(&block, raw).map_err(|_: BadHead| malformed)?;
+    let (mut all, _) = fields(&block, raw).map_err(|_: BadHead| malformed)?;
     for name in FORBIDDEN {
         all.remove(name);
     }

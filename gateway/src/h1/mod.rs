@@ -11,6 +11,7 @@
 
 pub mod wire;
 pub mod head;
+pub mod notable;
 pub mod host;
 pub mod request;
 pub mod response;

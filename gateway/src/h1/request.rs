@@ -15,6 +15,7 @@ use http::{Method, Request, Version};
 use super::decode::Framing;
 use super::head::{BadHead, HeadLimits};
 use super::host;
+use super::notable::{Field, Notable};
 
 /// Fields read onto the stack; a listener that allows more pays an allocation for each head.
 const FIELDS_ON_STACK: usize = 128;
@@ -30,6 +31,8 @@ pub struct RequestHead {
     pub framing: Framing,
     /// Whether the client keeps the connection.
     pub keep_alive: bool,
+    /// Which fields it has.
+    pub notable: Notable,
     /// Whether the client waits for `100 Continue` before it sends the body.
     pub expects_continue: bool,
 }
@@ -58,8 +61,9 @@ fn parse_into<'b>(
     parts.method = method(raw.method.ok_or(malformed)?)?;
     parts.version = if raw.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     parts.uri = target(block, raw.path.ok_or(malformed)?, &parts.method)?;
-    parts.headers = fields(block, raw.headers)?;
-    finish(parts)
+    let notable;
+    (parts.headers, notable) = fields(block, raw.headers)?;
+    finish(parts, notable)
 }
 
 /// httparse's borrow of room and bytes, untangled.
@@ -118,42 +122,47 @@ fn target(block: &Bytes, path: &str, method: &Method) -> Result<Uri, BadHead> {
 }
 
 /// The fields, in their order.
-pub(super) fn fields(block: &Bytes, raw: &[httparse::Header<'_>]) -> Result<HeaderMap, BadHead> {
+pub(super) fn fields(block: &Bytes, raw: &[httparse::Header<'_>]) -> Result<(HeaderMap, Notable), BadHead> {
     let mut headers = HeaderMap::with_capacity(raw.len() + 4);
+    let mut notable = Notable::default();
     for field in raw {
         let name = HeaderName::from_bytes(field.name.as_bytes())
             .map_err(|_| BadHead::Malformed("a header field's name is malformed"))?;
         let value = HeaderValue::from_maybe_shared(block.slice_ref(field.value))
             .map_err(|_| BadHead::Malformed("a header field's value is malformed"))?;
+        notable.note(name.as_str());
         headers.try_append(name, value).map_err(|_| BadHead::TooMany)?;
     }
-    Ok(headers)
+    Ok((headers, notable))
 }
 
-fn finish(mut parts: Parts) -> Result<RequestHead, BadHead> {
-    check_host(&parts)?;
-    check_names(&parts.headers)?;
-    let framing = framing(&parts)?;
+fn finish(mut parts: Parts, notable: Notable) -> Result<RequestHead, BadHead> {
+    check_host(&parts, notable)?;
+    if notable.has(Field::Underscore) {
+        check_names(&parts.headers)?;
+    }
+    let framing = framing(&parts, notable)?;
     if let Framing::Length(length) = framing
         && parts.headers.get(CONTENT_LENGTH).is_some_and(|text| text.as_bytes().starts_with(b"0"))
     {
         // One spelling goes on: `010` is eight to some.
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
-    let keep_alive = keeps_alive(parts.version, &parts.headers);
-    let expects_continue = expects_continue(&parts, framing)?;
-    Ok(RequestHead { parts, framing, keep_alive, expects_continue })
+    let keep_alive = keeps_alive(parts.version, &parts.headers, notable);
+    let expects_continue = notable.has(Field::Expect) && expects_continue(&parts, framing)?;
+    Ok(RequestHead { parts, framing, keep_alive, notable, expects_continue })
 }
 
 /// Exactly one Host in HTTP/1.1, a valid one, and the same as an absolute target's.
-fn check_host(parts: &Parts) -> Result<(), BadHead> {
-    let mut hosts = parts.headers.get_all(HOST).iter();
-    let host = match (hosts.next(), hosts.next()) {
-        (_, Some(_)) => return Err(BadHead::Malformed("more than one Host")),
-        (None, None) if parts.version == Version::HTTP_11 => return Err(BadHead::Malformed("no Host")),
-        (None, None) => None,
-        (Some(host), None) if host::is_valid(host.as_bytes()) => host.to_str().ok(),
-        (Some(_), None) => return Err(BadHead::Malformed("Host is malformed")),
+fn check_host(parts: &Parts, notable: Notable) -> Result<(), BadHead> {
+    if notable.has_several(Field::Host) {
+        return Err(BadHead::Malformed("more than one Host"));
+    }
+    let host = match parts.headers.get(HOST) {
+        None if parts.version == Version::HTTP_11 => return Err(BadHead::Malformed("no Host")),
+        None => None,
+        Some(host) if host::is_valid(host.as_bytes()) => host.to_str().ok(),
+        Some(_) => return Err(BadHead::Malformed("Host is malformed")),
     };
     let Some(authority) = parts.uri.authority().map(Authority::as_str) else { return Ok(()) };
     if !host::is_valid(authority.as_bytes()) {
@@ -194,23 +203,28 @@ fn check_names(headers: &HeaderMap) -> Result<(), BadHead> {
 }
 
 /// RFC 9112 §6.3, with nothing left to interpretation: one plain Content-Length or `Transfer-Encoding: chunked`, never both.
-fn framing(parts: &Parts) -> Result<Framing, BadHead> {
-    let mut lengths = parts.headers.get_all(CONTENT_LENGTH).iter();
-    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
-    match (lengths.next(), codings.next()) {
-        (None, None) => Ok(Framing::None),
-        (Some(_), Some(_)) => Err(BadHead::Malformed("both Transfer-Encoding and Content-Length")),
-        (Some(length), None) if lengths.next().is_none() => content_length(length.as_bytes())
+fn framing(parts: &Parts, notable: Notable) -> Result<Framing, BadHead> {
+    match (notable.has(Field::ContentLength), notable.has(Field::TransferEncoding)) {
+        (false, false) => Ok(Framing::None),
+        (true, true) => Err(BadHead::Malformed("both Transfer-Encoding and Content-Length")),
+        (true, false) if notable.has_several(Field::ContentLength) => {
+            Err(BadHead::Malformed("more than one Content-Length"))
+        }
+        (true, false) => parts
+            .headers
+            .get(CONTENT_LENGTH)
+            .and_then(|length| content_length(length.as_bytes()))
             .map(|length| if length == 0 { Framing::None } else { Framing::Length(length) })
             .ok_or(BadHead::Malformed("Content-Length is malformed")),
-        (Some(_), None) => Err(BadHead::Malformed("more than one Content-Length")),
-        (None, Some(_)) if codings.next().is_some() => {
+        (false, true) if notable.has_several(Field::TransferEncoding) => {
             Err(BadHead::Malformed("more than one Transfer-Encoding"))
         }
-        (None, Some(_)) if parts.version != Version::HTTP_11 => {
+        (false, true) if parts.version != Version::HTTP_11 => {
             Err(BadHead::Malformed("Transfer-Encoding in HTTP/1.0"))
         }
-        (None, Some(coding)) => coding_of(coding.as_bytes()),
+        (false, true) => {
+            coding_of(parts.headers.get(TRANSFER_ENCODING).map_or(b"", |coding| coding.as_bytes()))
+        }
     }
 }
 
@@ -237,8 +251,11 @@ pub(super) fn content_length(text: &[u8]) -> Option<u64> {
 }
 
 /// RFC 9112 §9.3.
-pub(super) fn keeps_alive(version: Version, headers: &HeaderMap) -> bool {
+pub(super) fn keeps_alive(version: Version, headers: &HeaderMap, notable: Notable) -> bool {
     let mut keeps = version == Version::HTTP_11;
+    if !notable.has(Field::Connection) {
+        return keeps;
+    }
     for value in headers.get_all(CONNECTION) {
         for option in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
             if option.eq_ignore_ascii_case(b"close") {

@@ -9,6 +9,7 @@ use http::{Method, Response, StatusCode, Version};
 
 use super::decode::Framing;
 use super::head::{BadHead, HeadLimits};
+use super::notable::{Field, Notable};
 use super::request::{content_length, fields, keeps_alive};
 
 /// Heads above these are refused: `bad_answer`.
@@ -48,22 +49,20 @@ pub fn parse(block: &Bytes, method: &Method) -> Result<ResponseHead, BadHead> {
         .and_then(|code| StatusCode::from_u16(code).ok())
         .ok_or(BadHead::Malformed("the answer's status is malformed"))?;
     parts.version = if raw.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    parts.headers = fields(block, raw.headers)?;
-    let framing = framing(parts.status, parts.version, &mut parts.headers, method)?;
-    let ambiguous = framing == Framing::Chunked && parts.headers.contains_key(CONTENT_LENGTH);
-    let keep_alive = framing != Framing::Close && !ambiguous && keeps_alive(parts.version, &parts.headers);
+    let notable;
+    (parts.headers, notable) = fields(block, raw.headers)?;
+    let framing = framing(&mut parts, notable, method)?;
+    let ambiguous = framing == Framing::Chunked && notable.has(Field::ContentLength);
+    let keep_alive =
+        framing != Framing::Close && !ambiguous && keeps_alive(parts.version, &parts.headers, notable);
     Ok(ResponseHead { parts, framing, keep_alive })
 }
 
 /// RFC 9112 §6.3. Equal lengths are made one; chunks win over a length, and the connection is not used again.
-fn framing(
-    status: StatusCode,
-    version: Version,
-    headers: &mut HeaderMap,
-    method: &Method,
-) -> Result<Framing, BadHead> {
-    let length = one_length(headers)?;
-    let chunked = is_chunked(headers)?;
+fn framing(parts: &mut Parts, notable: Notable, method: &Method) -> Result<Framing, BadHead> {
+    let (status, version, headers) = (parts.status, parts.version, &mut parts.headers);
+    let length = if notable.has(Field::ContentLength) { one_length(headers, notable)? } else { None };
+    let chunked = notable.has(Field::TransferEncoding) && is_chunked(headers)?;
     if chunked && version != Version::HTTP_11 {
         return Err(BadHead::Malformed("Transfer-Encoding in HTTP/1.0"));
     }
@@ -81,17 +80,14 @@ fn framing(
     })
 }
 
-fn one_length(headers: &mut HeaderMap) -> Result<Option<u64>, BadHead> {
-    let mut all = headers.get_all(CONTENT_LENGTH).iter();
-    let Some(first) = all.next() else { return Ok(None) };
+fn one_length(headers: &mut HeaderMap, notable: Notable) -> Result<Option<u64>, BadHead> {
+    let Some(first) = headers.get(CONTENT_LENGTH) else { return Ok(None) };
     let malformed = BadHead::Malformed("the answer's Content-Length is malformed");
     let length = content_length(first.as_bytes()).ok_or(malformed)?;
-    let mut several = false;
-    for other in all {
-        several = true;
-        if content_length(other.as_bytes()) != Some(length) {
-            return Err(BadHead::Malformed("the answer has several Content-Lengths"));
-        }
+    let several = notable.has_several(Field::ContentLength);
+    let differs = |other: &HeaderValue| content_length(other.as_bytes()) != Some(length);
+    if several && headers.get_all(CONTENT_LENGTH).iter().any(differs) {
+        return Err(BadHead::Malformed("the answer has several Content-Lengths"));
     }
     if several || first.len() > 1 && first.as_bytes().starts_with(b"0") {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));

@@ -23,6 +23,7 @@ use weir_telemetry::names;
 
 use super::decode::Decoder;
 use super::head::{BadHead, HeadLimits, Scan, is_token};
+use super::notable::Field;
 use super::request::{self, RequestHead};
 use super::tunnel;
 use super::wire::Wire;
@@ -153,7 +154,7 @@ impl Client {
         let asked = Asked {
             is_head: head.parts.method == Method::HEAD,
             version: head.parts.version,
-            wants_trailers: wants_trailers(&head.parts),
+            wants_trailers: head.notable.has(Field::Te) && wants_trailers(&head.parts),
             keep_alive: head.keep_alive,
         };
         self.expects.set(head.expects_continue);
