@@ -8,11 +8,13 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::alerts::Alerts;
 use crate::backend::Backend;
 use crate::dialect::Dialect;
 use crate::embedded;
 use crate::listen::{Admin, Drain, Forward, Listener};
 use crate::route::Route;
+use crate::slo::Slo;
 use crate::telemetry::{Identify, Log, Telemetry};
 
 /// The configuration of weir.
@@ -54,6 +56,12 @@ pub struct Config {
     /// What the store of numbers may use.
     #[garde(dive)]
     pub telemetry: Telemetry,
+    /// What models promise. Default none; at most 1000.
+    #[garde(length(max = 1000), dive)]
+    pub slos: Vec<Slo>,
+    /// Where alerts about it go.
+    #[garde(dive)]
+    pub alerts: Alerts,
     /// How weir stops.
     #[garde(dive)]
     pub drain: Drain,
@@ -75,6 +83,8 @@ impl Default for Config {
             dialects: Vec::new(),
             identify: Identify::default(),
             telemetry: Telemetry::default(),
+            slos: Vec::new(),
+            alerts: Alerts::default(),
             drain: Drain::default(),
             log: Log::default(),
         }

@@ -5,9 +5,11 @@
 //! behind it: taking that `#` away from every such line gives a file with an example of everything.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::alerts::{AlertLabel, Alerts};
 use crate::backend::Backend;
 use crate::config::Config;
 use crate::dialect::{Dialect, RequestRule, Source, When};
@@ -16,8 +18,10 @@ use crate::export::{Pin, Profile, Tier};
 use crate::route::{HeaderMatch, Route};
 use crate::schema::{self, target};
 use crate::sign::Sign;
+use crate::slo::{LatencyTarget, Slo, StalenessTarget};
 use crate::starts::{HeaderRule, HeaderTest, Starts, StatusRule, TimeUnit};
 use crate::telemetry::Telemetry;
+use crate::units::Percent;
 use crate::usage::Usage;
 use crate::values::{Kept, ValueRule, ValueSource, ValueUnit};
 
@@ -107,6 +111,8 @@ fn sample() -> Config {
         starts,
         usage: usage(),
     }];
+    config.slos = slos();
+    config.alerts = alerts();
     config
 }
 
@@ -146,6 +152,42 @@ fn usage() -> Usage {
         finished: one("type=end"),
         error: one("error"),
         load_ns: one("stats.load_ns"),
+    }
+}
+
+/// One of each kind.
+fn slos() -> Vec<Slo> {
+    vec![
+        Slo {
+            name: "fast".to_owned(),
+            models: ["ranking-*", "ads"].map(str::to_owned).to_vec(),
+            backend: Some("triton".to_owned()),
+            latency: Some(LatencyTarget { below: Duration::from_millis(200), ..LatencyTarget::default() }),
+            ..Slo::default()
+        },
+        Slo { name: "correct".to_owned(), error_rate_max: Some(Percent::of(1)), ..Slo::default() },
+        Slo { name: "warm".to_owned(), cold_rate_max: Some(Percent::of(10)), ..Slo::default() },
+        Slo { name: "cached".to_owned(), hit_rate_min: Some(Percent::of(80)), ..Slo::default() },
+        Slo {
+            name: "fresh".to_owned(),
+            staleness: Some(StalenessTarget {
+                below: Duration::from_secs(48 * 3600),
+                ..StalenessTarget::default()
+            }),
+            ..Slo::default()
+        },
+    ]
+}
+
+fn alerts() -> Alerts {
+    let url = |text: &str| text.parse().ok();
+    Alerts {
+        labels: vec![AlertLabel { name: "cluster".to_owned(), value: "prod".to_owned() }],
+        alertmanagers: url("http://alertmanager:9093").into_iter().collect(),
+        webhooks: url("http://chat-bridge:8000/weir").into_iter().collect(),
+        external_url: url("http://weir.example.org:9901"),
+        runbooks: url("http://wiki.example.org/runbooks/"),
+        ..Alerts::default()
     }
 }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+pub use crate::percent::Percent;
+
 /// A size in bytes, written `512B`, `64KiB`, `1MiB` or `2GiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Bytes(pub u64);
@@ -166,7 +168,7 @@ pub fn duration_text(value: Duration) -> String {
 /// A text that is no amount: says what one looks like, and never repeats what was found (it may be a secret).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct UnitError(&'static str);
+pub struct UnitError(pub(crate) &'static str);
 
 /// For `#[garde(custom(…))]`: a duration between two inclusive bounds, in the text that the message will show.
 pub(crate) fn duration_within(
@@ -181,6 +183,14 @@ pub(crate) fn bytes_within(
     min: &'static str,
     max: &'static str,
 ) -> impl FnOnce(&Bytes, &()) -> garde::Result {
+    move |value, ()| within(value, min.parse(), max.parse(), min, max)
+}
+
+/// For `#[garde(custom(…))]`: a share between two inclusive bounds, in the text that the message will show.
+pub(crate) fn percent_within(
+    min: &'static str,
+    max: &'static str,
+) -> impl FnOnce(&Percent, &()) -> garde::Result {
     move |value, ()| within(value, min.parse(), max.parse(), min, max)
 }
 

@@ -2,10 +2,11 @@
 //!
 //! N worker threads carry the data; one control thread carries everything else (`control.rs`).
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use weir_config::Config;
 use weir_telemetry::{Process, Store};
 
+use crate::alerts::Clock;
 use crate::control::{self, Control};
 use crate::front::reuseport;
 use crate::live::{CompileError, Live, Shared};
@@ -49,6 +51,10 @@ pub enum StartError {
 pub struct State {
     /// The gateway's start: telemetry's time zero.
     pub epoch: Instant,
+    /// The same as a date.
+    pub clock: Clock,
+    /// Promises that gauges were set for.
+    pub told: Mutex<BTreeSet<(Arc<str>, &'static str)>>,
     /// The telemetry store.
     pub store: Arc<Store>,
     /// Gateway-wide metrics.
@@ -75,7 +81,9 @@ impl Gateway {
         let residency = Residency::default();
         let state = Arc::new(State {
             epoch: Instant::now(),
+            clock: Clock::now(),
             shared: Shared::new(Live::compile(config, 1, &store, &residency)?),
+            told: Mutex::default(),
             residency,
             store,
             process,

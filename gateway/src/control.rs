@@ -1,18 +1,20 @@
 //! The control plane's thread: admin server, telemetry's ticker, signals, and the drain. It never touches a request.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use metrics::{counter, gauge};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
-use weir_telemetry::names;
+use weir_config::Severity;
+use weir_telemetry::{Alert, Phase, names};
 
-use crate::admin;
 use crate::app::State;
+use crate::{admin, alerts};
 
 /// How soon a model's name is published to every worker after its first success.
 const PUBLISH_EVERY: Duration = Duration::from_millis(50);
@@ -65,6 +67,7 @@ async fn supervise(control: Control) -> usize {
     let workers = state.beats.len();
     state.ready.store(true, Ordering::Release);
     tokio::task::spawn(admin::serve(admin, Arc::clone(&state)));
+    tokio::task::spawn(alerts::run(Arc::clone(&state), draining.clone()));
     tokio::task::spawn(tick(Arc::clone(&state)));
     tokio::task::spawn(obey(on_signal, drain, abort.clone()));
     let mut ended = 0;
@@ -130,8 +133,34 @@ pub fn refresh(state: &State) {
             state.beats.iter().filter_map(|beat| Some(beat.found.get(place)?.load(Ordering::Relaxed))).sum();
         counter!(names::IDENTIFY, "source" => source).absolute(found);
     }
+    slos(state);
     gauge!(names::READY).set(f64::from(u8::from(state.ready.load(Ordering::Acquire))));
     gauge!(names::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+/// What is promised, and how many alerts are firing. What was told once is told as 0 when it is no more.
+fn slos(state: &State) {
+    let rules = state.store.rules();
+    let mut told = state.told.lock().unwrap_or_else(PoisonError::into_inner);
+    let now: BTreeSet<_> = rules.iter().map(|rule| (Arc::clone(&rule.name), rule.target.as_str())).collect();
+    for (slo, target) in told.union(&now) {
+        let is_now = now.contains(&(Arc::clone(slo), *target));
+        gauge!(names::SLO_INFO, "slo" => slo.to_string(), "target" => *target)
+            .set(f64::from(u8::from(is_now)));
+    }
+    *told = now;
+    let alerts = state.store.alerts();
+    for name in weir_telemetry::alert_names() {
+        for severity in [Severity::Info, Severity::Warning, Severity::Critical] {
+            let is_such = |alert: &&Alert| {
+                alert.phase == Phase::Firing && alert.kind.name() == name && alert.severity() == severity
+            };
+            let firing = alerts.iter().filter(is_such).count();
+            gauge!(names::ALERTS_FIRING, "alertname" => name, "severity" => severity.as_str())
+                .set(firing as f64);
+        }
+    }
+    counter!(names::ALERTS_LEFT_OUT).absolute(state.store.alerts_left_out());
 }
 
 /// The first signal drains, the second cuts.

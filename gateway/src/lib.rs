@@ -2,7 +2,7 @@
 //!
 //! The request path, in its order: `front` (sockets) → `proxy` (the spine) → `identify` (whose model?) → `upstream` (ask a backend) →
 //! `classify` (hot or cold?) → `body` (relay) → one observation when the `exchange` is settled. Beside it: `residency` (what is
-//! loaded where), `admin` (ask and scrape), `control` (everything that is not a request), `demo`.
+//! loaded where), `admin` (ask and scrape), `alerts` (tell people), `control` (everything that is not a request), `demo`.
 
 pub mod cli;
 pub mod app;
@@ -25,4 +25,5 @@ pub mod classify;
 pub mod numbers;
 pub mod residency;
 pub mod admin;
+pub mod alerts;
 pub mod demo;

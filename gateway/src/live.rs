@@ -143,6 +143,7 @@ impl Live {
             })
         });
         let routes = routes.collect();
+        store.promise(&config.slos, &config.alerts);
         Ok(Self { generation, backends, endpoints, routes, config })
     }
 

@@ -9,6 +9,7 @@ mod totals;
 mod numbers;
 mod distribution;
 mod windows;
+mod slo;
 mod snapshot;
 mod encode;
 pub mod names;
@@ -23,7 +24,11 @@ pub use numbers::{Broken, Figure, Figures, Measure, PLACES, Tokens, Usage, Value
 pub use observation::{Evidence, Lifecycle, Observation, Outcome, Start};
 pub use process::Process;
 pub use settings::Settings;
-pub use snapshot::{ModelSnapshot, Snapshot};
+pub use slo::{
+    Alert, AlertKind, BURN_LEVELS, BURN_WINDOWS, Burn, Counts, Level, Phase, Rule, Standing, State, Target,
+    Verdict, alert_names,
+};
+pub use snapshot::{ModelSnapshot, Promised, Snapshot};
 pub use store::{
     BACKENDS_MAX, BackendId, Exemplar, ModelRef, NAME_BYTES_MAX, Pin, Reason, Recorder, Reserved, Store,
 };

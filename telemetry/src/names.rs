@@ -199,6 +199,16 @@ families! {
         "The last ratio that an answer told in a header or trailer, by the value's name.";
     MODEL_VALUE_LAST = Model Gauge Plain "weir_model_header_value_last" ["backend", "model", "value"]
         "The last number that an answer told in a header or trailer, by the value's name.";
+    MODEL_SLO_REQUESTS = Model Counter Plain "weir_model_slo_requests_total" ["backend", "model", "slo"]
+        "Requests that count for a promise.";
+    MODEL_SLO_VIOLATIONS = Model Counter Plain "weir_model_slo_violations_total" ["backend", "model", "slo"]
+        "Those of them that break it.";
+    MODEL_SLO_THRESHOLD = Model Gauge Seconds "weir_model_slo_threshold_seconds" ["backend", "model", "slo"]
+        "The limit above which a request breaks a promise of latency or staleness.";
+    MODEL_SLO_OBJECTIVE = Model Gauge Ratio "weir_model_slo_objective_ratio" ["backend", "model", "slo"]
+        "The share of requests that are promised not to break it.";
+    MODEL_SLO_BUDGET = Model Gauge Ratio "weir_model_slo_budget_left_ratio" ["backend", "model", "slo"]
+        "What is left of the share that may break it, over its budget's time or since weir began; below 0 once overdrawn.";
     MODEL_TIER = Model Gauge Plain "weir_model_tier" ["backend", "model", "reason"]
         "Always 1; why the model is exported under its own name and not as part of __other__.";
 
@@ -251,6 +261,16 @@ families! {
         "Oddities met while looking for the model's name.";
     NUMBERS_FLAGS = Gateway Counter Plain "weir_numbers_flags_total" ["flag"]
         "Oddities met while reading numbers from answers; such an answer is relayed all the same.";
+    SLO_INFO = Gateway Gauge Plain "weir_slo_info" ["slo", "target"]
+        "1 for each promise that is configured; what it is about.";
+    ALERTS_FIRING = Gateway Gauge Plain "weir_alerts_firing" ["alertname", "severity"]
+        "Alerts about promises that are firing, of all models.";
+    ALERTS_LEFT_OUT = Gateway Counter Plain "weir_alerts_left_out_total" []
+        "Alerts that had no room among the most that are kept.";
+    ALERTS_SENT = Gateway Counter Plain "weir_alerts_sent_total" ["receiver"]
+        "Alerts that a receiver took, each sending counted.";
+    ALERTS_SEND_ERRORS = Gateway Counter Plain "weir_alerts_send_errors_total" ["receiver", "reason"]
+        "Messages with alerts that a receiver did not take; they are sent again.";
     ERROR_DURATION = Gateway Histogram Seconds "weir_error_duration_seconds" ["outcome"]
         "Duration of requests that did not succeed, of all models.";
     PANICS = Gateway Counter Plain "weir_panics_total" []

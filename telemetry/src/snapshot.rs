@@ -2,7 +2,10 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::slo::Rule;
+use crate::slo::record::Promise;
 use crate::store::{Book, Exemplar, Reason};
 use crate::totals::Totals;
 use crate::windows::Recent;
@@ -47,8 +50,31 @@ pub struct ModelSnapshot {
     pub recent: Option<Recent>,
     /// The last traced request by [`crate::Start::index`].
     pub exemplars: [Option<Exemplar>; 3],
+    /// How its promises stand.
+    pub promised: Vec<Promised>,
     /// `backend="…",model="…"`, escaped.
     pub(crate) labels: Arc<str>,
+}
+
+/// How one promise of a model stands.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Promised {
+    /// What is promised.
+    pub rule: Arc<Rule>,
+    /// Requests that count for it, since it was made.
+    pub total: u64,
+    /// Those that break it.
+    pub bad: u64,
+    /// What is left of its budget, if there were any.
+    pub left: Option<f64>,
+}
+
+impl Promised {
+    pub(crate) fn new(promise: &Promise, now: Duration) -> Self {
+        let left = promise.burn(now).left;
+        Self { rule: Arc::clone(&promise.rule), total: promise.total, bad: promise.bad, left }
+    }
 }
 
 impl ModelSnapshot {
@@ -62,6 +88,7 @@ impl ModelSnapshot {
             totals: book.totals.clone(),
             recent: None,
             exemplars: [None; 3],
+            promised: Vec::new(),
             labels: Arc::clone(&book.labels),
         }
     }

@@ -229,6 +229,11 @@ impl Delta {
         self.numbers.as_deref().filter(|numbers| !numbers.is_clear())
     }
 
+    /// Successes that started so.
+    pub(crate) fn successes(&self, start: Start) -> u32 {
+        self.cells.get(start.index()).map_or(0, |cells| cells.count)
+    }
+
     /// The successes are counted by their cells alone.
     pub(crate) fn count_successes(&mut self) {
         let ok = self.cells.iter().map(|cells| cells.count).sum();

@@ -12,4 +12,6 @@ mod integrity;
 mod models;
 mod values;
 mod tokens;
+mod alerts;
 mod drain;
+mod seeds;

@@ -6,12 +6,13 @@ mod rules;
 mod answers;
 mod export;
 mod dialects;
+mod slos;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
 pub(crate) use dialects::{dialect, dialects};
-pub(crate) use words::{error_status, header_value, name, token};
+pub(crate) use words::{error_status, header_value, label_name, name, token};
 
 use crate::backend::Backend;
 use crate::config::Config;
@@ -100,6 +101,7 @@ pub(crate) fn config(config: &Config, doubt: Doubt) -> Vec<Finding> {
     routes(&config.routes, &names, doubt, &mut findings);
     export::telemetry(&config.telemetry, &names, doubt, &mut findings);
     dialects(&config.dialects, doubt, &mut findings);
+    slos::slos(config, &names, doubt, &mut findings);
     findings.0
 }
 

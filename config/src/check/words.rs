@@ -9,6 +9,21 @@ pub(crate) fn name(value: &str, _: &()) -> garde::Result {
     Err(garde::Error::new("a name is 1 to 64 letters, digits, `_`, `-` and `.`"))
 }
 
+/// The name of a label, as Prometheus and Alertmanager have it; those that alerts bring themselves are taken.
+pub(crate) fn label_name(value: &str, _: &()) -> garde::Result {
+    let fits = value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let digit = value.starts_with(|first: char| first.is_ascii_digit());
+    if !fits || digit || !(1..=64).contains(&value.len()) {
+        return Err(garde::Error::new(
+            "a label's name is 1 to 64 letters, digits and `_`, and no digit first",
+        ));
+    }
+    if matches!(value, "alertname" | "severity" | "model" | "backend" | "slo") || value.starts_with("__") {
+        return Err(garde::Error::new("every alert has a label of that name already"));
+    }
+    Ok(())
+}
+
 /// A header name, or a part of one that must be a token: RFC 9110 §5.6.2.
 pub(crate) fn token(value: &str, _: &()) -> garde::Result {
     if value.is_empty() {
@@ -66,6 +81,10 @@ mod tests {
             (false, token("x model", &())),
             (false, token("x:", &())),
             (false, token("", &())),
+            (true, label_name("cluster", &())),
+            (false, label_name("1st", &())),
+            (false, label_name("a-b", &())),
+            (false, label_name("model", &())),
             (true, method("POST")),
             (true, method("M-SEARCH")),
             (false, method("post")),

@@ -4,7 +4,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 /// Where the structs with bounds stand in a file, as a JSON pointer of a document that has them.
-const PLACES: [(&str, &str); 11] = [
+const PLACES: [(&str, &str); 13] = [
     ("", ""),
     ("ListenLimits", "/listeners/0/limits"),
     ("Listener", "/listeners/0"),
@@ -16,12 +16,15 @@ const PLACES: [(&str, &str); 11] = [
     ("Drain", "/drain"),
     ("Log", "/log"),
     ("Sign", "/backends/0/sign"),
+    ("Slo", "/slos/0"),
+    ("Alerts", "/alerts"),
 ];
 
 fn document() -> Value {
     json!({
         "backends": [{"dialect": "mms", "endpoints": ["http://a:1"], "timeouts": {}, "pool": {}, "sign": {"region": "eu-west-1"}}],
         "listeners": [{"limits": {}}], "admin": {}, "identify": {}, "telemetry": {}, "drain": {}, "log": {},
+        "slos": [{"name": "x", "error_rate_max": "1%"}], "alerts": {},
     })
 }
 
@@ -71,7 +74,7 @@ fn every_stated_range_holds_at_both_ends_and_not_beyond() {
             checked += 1;
         }
     }
-    assert!(checked >= 23, "every knob with a range: {checked}");
+    assert!(checked >= 33, "every knob with a range: {checked}");
 }
 
 #[test]

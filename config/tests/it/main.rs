@@ -11,6 +11,7 @@ mod numbers;
 mod interpolated;
 mod reports;
 mod round_trip;
+mod slos;
 
 /// What most tests need before what they are about.
 const BACKEND: &str = "backends: [{dialect: triton, endpoints: [http://127.0.0.1:8000]}]\n";

@@ -5,6 +5,7 @@
 
 mod scrape;
 mod models;
+mod slos;
 mod health;
 
 use std::net::TcpListener;
@@ -48,6 +49,8 @@ pub fn router(state: Arc<State>) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/api/v1/models", get(models::list))
         .route("/api/v1/models/{backend}/{*model}", get(models::one))
+        .route("/api/v1/slos", get(slos::slos))
+        .route("/api/v1/alerts", get(slos::alerts))
         .fallback(unknown)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         .layer(SetResponseHeaderLayer::if_not_present(
@@ -62,6 +65,8 @@ const INDEX: &str = "weir\n
   /metrics          Prometheus text 0.0.4
   /metrics/tail     counters of the models that are summed up as __other__
   /api/v1/models    every model: rate, errors, p50/p95/p99 hot and cold (JSON)
+  /api/v1/slos      what models promise, and how each promise of each model stands (JSON)
+  /api/v1/alerts    alerts about it: pending, firing and lately resolved (JSON)
   /healthz          are all workers alive?
   /readyz           is new traffic welcome?
 ";

@@ -5,6 +5,7 @@
 //! scrape on. Everything else appears once it has happened and stays: a model that no backend can tell hot from cold
 //! for does not carry empty hot and cold histograms.
 
+use super::slo;
 use crate::Exemplar;
 use crate::distribution::Distribution;
 use crate::names::{self, CLASSIC_LE, Family};
@@ -75,6 +76,7 @@ pub(crate) fn write(snapshot: &Snapshot, sink: &mut impl Sink) {
             sink.close(family);
         }
     }
+    slo::write(snapshot, sink);
     write_tiers(snapshot, sink);
     write_store(snapshot, sink);
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod escape;
 mod families;
+pub(crate) mod slo;
 mod foreign;
 mod wire;
 pub(crate) mod text;

@@ -17,6 +17,8 @@ use super::sharding::Sets;
 use super::{BackendId, ModelRef, Reserved};
 use crate::numbers::Spec;
 use crate::settings::Settings;
+use crate::slo::record::{self, Record};
+use crate::slo::watch::Watch;
 use crate::totals::{Delta, Totals};
 use crate::windows::Windows;
 
@@ -30,6 +32,8 @@ pub(crate) struct Book {
     pub(crate) labels: Arc<str>,
     pub(crate) totals: Totals,
     pub(crate) windows: Windows,
+    /// What it promised.
+    pub(crate) slo: Option<Box<Record>>,
     pub(crate) lent: Lent,
     pub(crate) tier: Tier,
     /// When something last happened to it.
@@ -113,6 +117,8 @@ pub(crate) struct Ledger {
     pub(crate) judged_at: Option<Duration>,
     /// What values are called and how they are kept.
     pub(crate) values: HashMap<BackendId, Vec<Spec>>,
+    /// Alerts on their way.
+    pub(crate) watch: Watch,
     delta: Delta,
 }
 
@@ -132,6 +138,7 @@ impl Ledger {
             labels: "".into(),
             totals: Totals::default(),
             windows: Windows::default(),
+            slo: None,
             lent: Lent::No,
             tier: Tier::Tail { shown: None },
             active_at: self.now,
@@ -214,6 +221,7 @@ impl Fold<'_> {
         let Some(slot) = slots.get(book.model.slot).filter(|slot| !book.can_be_skipped(slot)) else { return };
         book.active_at = self.now;
         self.delta.clear();
+        let overs = slot.marks.get().map(|marks| record::take(marks)).unwrap_or_default();
         drain(&slot.base, &slot.rare, self.delta);
         if let Some(set) = book.lent.set() {
             fold_set(set, self.sets, self.kept, self.delta);
@@ -230,6 +238,9 @@ impl Fold<'_> {
             self.others.of(book).add(self.delta, specs);
         }
         book.windows.add(self.now, self.delta);
+        if let Some(slo) = &mut book.slo {
+            slo.add(self.now, &overs, self.delta);
+        }
     }
 }
 

@@ -28,6 +28,7 @@ mod evict;
 mod groups;
 mod export;
 mod view;
+mod promises;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -36,8 +37,11 @@ use std::time::Duration;
 pub use recorder::Recorder;
 pub use table::NAME_BYTES_MAX;
 
+use arc_swap::ArcSwap;
+
 use crate::numbers::{Measure, PLACES, ValueId};
 use crate::settings::Settings;
+use crate::slo::rule::Rules;
 pub(crate) use ledger::Book;
 use ledger::Ledger;
 
@@ -107,6 +111,8 @@ pub struct Store {
     /// Workers whose recorder exists.
     taken: Box<[AtomicBool]>,
     presences: Mutex<Presences>,
+    /// What models promise.
+    rules: ArcSwap<Rules>,
     ledger: Mutex<Ledger>,
 }
 
@@ -136,6 +142,7 @@ impl Store {
             taken: (0..workers).map(|_| AtomicBool::new(false)).collect(),
             presences: Mutex::new(Presences { here: Vec::new(), settled: vec![0; workers] }),
             ledger: Mutex::new(Ledger::new(&sets, settings)),
+            rules: ArcSwap::default(),
             sets,
         })
     }
@@ -223,15 +230,23 @@ impl Store {
         if ledger.rank(now) {
             ledger.evict(&self.table, &self.slots, &self.epoch);
         }
+        ledger.look(now);
         ledger.judge(now, (&self.slots, &self.sets), &self.epoch, passed);
     }
 
     fn admit(&self, backend: BackendId, name: &str) -> Admission {
-        self.table.admit(backend, name, |slot| self.slots.get_or_make(slot).is_some())
+        let make = |slot| self.slots.get_or_make(slot).map(|slot| self.mark(slot, backend, name)).is_some();
+        self.table.admit(backend, name, make)
     }
 
     fn publish(&self, ledger: &mut Ledger) {
-        self.table.publish(|key, model| ledger.open(model, &key.name));
+        let rules = self.rules.load();
+        self.table.publish(|key, model| {
+            ledger.open(model, &key.name);
+            if let Some(book) = ledger.books.get_mut(&model.slot) {
+                book.promise(&rules, &self.slots);
+            }
+        });
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {

@@ -8,6 +8,7 @@ use super::exemplar::{Exemplar, Place};
 use super::lane::Lane;
 use super::{BACKENDS_MAX, BackendId, ModelRef, Reserved};
 use crate::observation::Lifecycle;
+use crate::slo::marks::Marks;
 
 /// Slots of one chunk.
 const CHUNK: usize = 256;
@@ -26,6 +27,8 @@ pub(crate) struct Slot {
     pub(crate) rare: Rare,
     /// By start; made with the first traced request.
     pub(crate) exemplars: OnceLock<Box<[Place; 3]>>,
+    /// Limits of its promises; made with the first.
+    pub(crate) marks: OnceLock<Box<Marks>>,
     pub(crate) base: Lane,
 }
 
@@ -37,6 +40,7 @@ impl Slot {
     /// Drops what is not a counter, when the model has left; the counters were folded away.
     pub(crate) fn forget(&self) {
         self.rare.load_last.store(0, Relaxed);
+        self.marks.get().into_iter().for_each(|marks| marks.clear());
         self.exemplars.get().into_iter().flat_map(|places| places.iter()).for_each(Place::clear);
     }
 }

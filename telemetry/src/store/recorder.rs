@@ -21,7 +21,7 @@ use super::model::{Slot, Slots};
 use super::sharding::{Lanes, Presence};
 use super::table::{Admission, Lookup, Map};
 use super::{BackendId, ModelRef, Reserved, Store};
-use crate::numbers::{Usage, ValueId};
+use crate::numbers::{Measure, Usage, ValueId};
 use crate::observation::{Lifecycle, Observation, Start};
 
 /// Records what one thread sees. It may move to another thread but not be shared by two (`!Sync`): it is the only
@@ -75,6 +75,9 @@ impl Recorder {
         Owned::add64(&self.presence.settled, 1);
         let Some(slot) = self.slot(model) else { return };
         self.write(slot, |lane| lane.end::<Owned>(seen), |lane| lane.end::<Shared>(seen));
+        if let Some(marks) = slot.marks.get() {
+            marks.end(seen);
+        }
         if let Some(ns) = seen.load_ns {
             slot.rare.loaded(ns);
         }
@@ -117,6 +120,9 @@ impl Recorder {
                 |lane| lane.value::<Owned>(id, value, at_ns),
                 |lane| lane.value::<Shared>(id, value, at_ns),
             );
+            if let Some(marks) = slot.marks.get().filter(|_| id.measure == Measure::Staleness) {
+                marks.age(value);
+            }
         }
     }
 

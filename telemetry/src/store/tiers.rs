@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::groups::Others;
 use super::ledger::{Book, Ledger, Tier};
 use super::rank::{BURNING, Entry, ROUND_EVERY, Reason, SERIES_EXPECTED, decayed, round};
-use crate::encode::series_of;
+use crate::encode::{series_of, slo};
 use crate::snapshot::ModelSnapshot;
 use crate::totals::Totals;
 
@@ -64,10 +64,16 @@ impl Book {
             Tier::Exported { since, below, .. } => (Some(since), below),
             Tier::Tail { .. } => (None, 0),
         };
-        let series = series_of(&self.totals).max(SERIES_EXPECTED * u32::from(since.is_none()));
+        let series =
+            (series_of(&self.totals) + self.slo_series()).max(SERIES_EXPECTED * u32::from(since.is_none()));
         let burns = self.burns || self.windows.is_failing(now);
         let score = self.score * if burns { BURNING } else { 1.0 };
         Entry { slot: self.model.slot, score, pinned: self.pinned.is_some(), burns, series, since, below }
+    }
+
+    fn slo_series(&self) -> u32 {
+        let promises = self.slo.as_ref().map_or(0, |record| record.promises.len());
+        u32::try_from(promises).unwrap_or(u32::MAX).saturating_mul(slo::SERIES)
     }
 
     /// Takes over what the round decided.

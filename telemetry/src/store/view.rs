@@ -64,6 +64,7 @@ impl Store {
                 model.totals.merge(tail);
             }
             model.tier = ledger.groups.label(book.group);
+            model.promised = book.promised(ledger.now);
             model.exemplars = self.slots.get(book.model.slot).map_or([None; 3], model::Slot::exemplars);
             if !model.reserved || model.settled() > 0 || model.in_flight() > 0 {
                 more(book, (&mut model, ledger.now));
@@ -81,7 +82,7 @@ impl Store {
         }
     }
 
-    fn folded(&self) -> MutexGuard<'_, Ledger> {
+    pub(super) fn folded(&self) -> MutexGuard<'_, Ledger> {
         let mut ledger = self.ledger();
         self.publish(&mut ledger);
         ledger.fold(&self.slots, &self.sets);

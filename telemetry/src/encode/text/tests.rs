@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use weir_config::{Alerts, LatencyTarget, Slo};
+
 use super::*;
 use crate::names::{self, Kind, Scope};
 use crate::numbers::{Broken, Measure, Usage};
@@ -14,6 +16,10 @@ fn full() -> Snapshot {
     let store = Store::with(Settings::default(), 1);
     let backend = store.backend("mms");
     store.configure(backend, &["a\"b".to_owned(), "idle".to_owned()]);
+    let below = Duration::from_secs(1);
+    let latency = Some(LatencyTarget { below, ..LatencyTarget::default() });
+    let models = vec!["a\"b".to_owned()];
+    store.promise(&[Slo { name: "fast".to_owned(), models, latency, ..Slo::default() }], &Alerts::default());
     store.tick(Duration::ZERO);
     let recorder = store.recorder(0);
     let model = recorder.resolve(backend, "a\"b").unwrap();
