@@ -28,8 +28,8 @@ pub struct Sign {
     #[schemars(example = &"models")]
     #[garde(length(min = 1, max = 256))]
     pub profile: Option<String>,
-    /// Longest request body: it is read whole before it is sent on, since the signature covers its hash. Default 25MiB,
-    /// as much as SageMaker takes; 0B to 1GiB. Beyond: 413.
+    /// Longest request body: it is read whole before it is sent on, since the signature covers its hash. Default `25MiB`,
+    /// above what SageMaker and Bedrock take; 0B to 1GiB. Beyond: 413.
     #[garde(custom(bytes_within("0B", "1GiB")))]
     pub body_bytes_max: Bytes,
     /// How long a request waits for credentials that are not there yet or have expired. Default `5s`; 0s to 1m. After

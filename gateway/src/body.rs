@@ -162,9 +162,9 @@ impl Upload {
         })
     }
 
-    /// Limits the whole body. False: its announced length is already above.
+    /// Limits the whole body; of several limits the smallest holds. False: its announced length is already above.
     pub fn limit(&self, bytes_max: u64) -> bool {
-        self.bytes_max.set(Some(bytes_max));
+        self.bytes_max.set(Some(self.bytes_max.get().map_or(bytes_max, |known| known.min(bytes_max))));
         self.body.borrow().size_hint().lower() <= bytes_max
     }
 
@@ -216,6 +216,11 @@ impl Upload {
     /// The data frame held last.
     pub fn last_held(&self) -> Option<Bytes> {
         self.kept.borrow().frames.last().cloned()
+    }
+
+    /// Hands out all data frames that are held, in order.
+    pub fn each_held(&self, each: impl FnMut(&Bytes)) {
+        self.kept.borrow().frames.iter().for_each(each);
     }
 
     /// Bytes held.

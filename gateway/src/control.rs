@@ -14,7 +14,7 @@ use weir_config::Severity;
 use weir_telemetry::{Alert, Phase, names};
 
 use crate::app::State;
-use crate::{admin, alerts};
+use crate::{admin, alerts, sign};
 
 /// How soon a model's name is published to every worker after its first success.
 const PUBLISH_EVERY: Duration = Duration::from_millis(50);
@@ -69,6 +69,7 @@ async fn supervise(control: Control) -> usize {
     tokio::task::spawn(admin::serve(admin, Arc::clone(&state)));
     tokio::task::spawn(alerts::run(Arc::clone(&state), draining.clone()));
     tokio::task::spawn(tick(Arc::clone(&state)));
+    tokio::task::spawn(sign::keep_fresh(Arc::clone(&state)));
     tokio::task::spawn(obey(on_signal, drain, abort.clone()));
     let mut ended = 0;
     loop {

@@ -23,6 +23,7 @@ pub mod identify;
 pub mod upstream;
 pub mod classify;
 pub mod numbers;
+pub mod sign;
 pub mod residency;
 pub mod admin;
 pub mod alerts;

@@ -15,6 +15,7 @@ use crate::classify::StartRules;
 use crate::identify::{Found, Matcher};
 use crate::numbers::NumberRules;
 use crate::residency::{Models, Residency};
+use crate::sign::{HostError, Signer};
 
 /// The swapped configuration, and a number that tells workers cheaply whether it changed.
 #[derive(Debug)]
@@ -50,6 +51,8 @@ pub struct Backend {
     pub starts: StartRules,
     /// What numbers its answers tell.
     pub numbers: Arc<NumberRules>,
+    /// Signs requests to it, if it is AWS's.
+    pub signer: Option<Signer>,
     /// Whether load and unload calls are followed.
     pub lifecycle: bool,
     /// Where inference goes: indices into [`Live::endpoints`].
@@ -224,6 +227,7 @@ fn compile_backend(
         matcher: Matcher::new(dialect, &backend.requests).map_err(|error| failed(error.to_string()))?,
         starts: StartRules::new(own, &dialect.starts).map_err(|error| failed(error.to_string()))?,
         numbers: NumberRules::new(backend, dialect, id, store),
+        signer: signer(backend).map_err(|error| failed(error.to_string()))?,
         lifecycle: own.map_or(dialect.starts.lifecycle, |own| own.lifecycle || dialect.starts.lifecycle),
         endpoints: backend.endpoints.iter().map(&mut number).collect(),
         management: backend.management.as_ref().map(&mut number),
@@ -231,4 +235,9 @@ fn compile_backend(
         models,
         turn: AtomicUsize::new(0),
     })
+}
+
+fn signer(backend: &weir_config::Backend) -> Result<Option<Signer>, HostError> {
+    let signed = backend.sign.as_ref().zip(backend.endpoints.first());
+    signed.map(|(sign, endpoint)| Signer::new(sign, endpoint)).transpose()
 }

@@ -123,6 +123,9 @@ async fn pass(
         forward::ask_to_switch(&mut head.headers, protocol);
     }
     let plane = routed.found.as_ref().map_or(Plane::Inference, crate::identify::Found::plane);
+    if let Some(signer) = backend.signer.as_ref().filter(|_| plane == Plane::Inference) {
+        signer.sign(&mut head, exchange.upload(), (deadline, backend.timeouts.request)).await?;
+    }
     let mut ask = ask(worker, conn, view, (backend, plane), exchange.upload(), deadline);
     ask.upgrade = upgrade.as_ref().and_then(|protocol| protocol.to_str().ok());
     let asked = upstream::ask(&ask, &head).await;

@@ -29,6 +29,9 @@ pub enum Refusal {
     /// The body is larger than the route allows.
     #[error("the request body is larger than {0} bytes")]
     BodyTooLarge(u64),
+    /// The request is to be signed, and there is nothing to sign it with.
+    #[error("no valid AWS credentials to sign the request with")]
+    NoCredentials,
     /// Our own fault.
     #[error("an internal error")]
     Panicked,
@@ -79,6 +82,7 @@ impl Refusal {
             Self::Head(BadHead::Method) => "method",
             Self::HeadTimeout => "header_timeout",
             Self::BodyTooLarge(_) => "body_too_large",
+            Self::NoCredentials => "no_credentials",
             Self::Panicked => "panic",
             Self::RequestBody => "request_body",
             Self::ClientGone => "client_gone",
@@ -108,6 +112,7 @@ impl Refusal {
             Self::Head(BadHead::Method) => StatusCode::METHOD_NOT_ALLOWED,
             Self::HeadTimeout | Self::RequestBodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NoCredentials => StatusCode::SERVICE_UNAVAILABLE,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Head(BadHead::Coding) | Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::Connect(ConnectError::Failed { .. })
@@ -131,7 +136,7 @@ impl Refusal {
             | Self::RequestBodyTimeout(_)
             | Self::NotImplemented(_) => Outcome::ClientError,
             Self::ClientGone => Outcome::Cancelled,
-            Self::Connect(_) => Outcome::Unreachable,
+            Self::Connect(_) | Self::NoCredentials => Outcome::Unreachable,
             Self::FirstByteTimeout(_) | Self::RequestTimeout(_) => Outcome::Timeout,
             Self::Panicked | Self::NoAnswer(_) | Self::BadAnswer(_) | Self::UnaskedUpgrade => {
                 Outcome::ServerError

@@ -273,6 +273,8 @@ families! {
         "Messages with alerts that a receiver did not take; they are sent again.";
     ERROR_DURATION = Gateway Histogram Seconds "weir_error_duration_seconds" ["outcome"]
         "Duration of requests that did not succeed, of all models.";
+    CREDENTIALS_FETCHES = Gateway Counter Plain "weir_credentials_fetches_total" ["result"]
+        "Times that AWS credentials were fetched, ok or failed.";
     PANICS = Gateway Counter Plain "weir_panics_total" []
         "Panics caught; each cost one request.";
     CONFIG_LAST_RELOAD_SUCCESSFUL = Gateway Gauge Plain "weir_config_last_reload_successful" []

@@ -13,5 +13,6 @@ mod models;
 mod values;
 mod tokens;
 mod alerts;
+mod sign;
 mod drain;
 mod seeds;

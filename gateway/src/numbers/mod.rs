@@ -23,6 +23,7 @@ use weir_config::Dialect;
 use weir_telemetry::{BackendId, ModelRef, Outcome, Recorder, Store, names};
 
 use frames::{Framing, Unread};
+pub(crate) use moment::rfc3339;
 use places::Places;
 use tokens::Tokens;
 use values::{Found, Values};

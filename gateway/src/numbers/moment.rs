@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 /// RFC 3339 §5.6: `2026-11-24T12:00:00.25+01:00`; a space may stand for the `T`.
-pub(super) fn rfc3339(text: &[u8]) -> Option<f64> {
+pub(crate) fn rfc3339(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?.trim_matches([' ', '\t']);
     let (date, time) = (text.get(..10)?, text.get(11..)?);
     if !matches!(text.as_bytes().get(10)?, b'T' | b't' | b' ') {
