@@ -36,6 +36,8 @@ pub struct Exchange {
     response_bytes: u64,
     /// Beside the body: what a tunnel carried up.
     tunnelled_bytes: u64,
+    /// The trace that it belongs to.
+    pub trace: Option<u128>,
     settled: bool,
 }
 
@@ -101,6 +103,7 @@ impl Exchange {
             first_byte: None,
             response_bytes: 0,
             tunnelled_bytes: 0,
+            trace: None,
             settled: false,
         }
     }
@@ -239,6 +242,7 @@ impl Exchange {
         let now = self.began.duration_since(self.worker.epoch) + duration;
         self.numbers.record(&told, &self.worker.recorder, model, now);
         self.worker.recorder.end(model, &observation);
+        crate::trace::keep(&self.worker.recorder, model, &observation, self.trace);
         if outcome != Outcome::Ok {
             histogram!(names::ERROR_DURATION, "outcome" => outcome.as_str()).record(duration.as_secs_f64());
         }

@@ -24,6 +24,7 @@ pub mod upstream;
 pub mod classify;
 pub mod numbers;
 pub mod sign;
+pub mod trace;
 pub mod residency;
 pub mod admin;
 pub mod alerts;

@@ -75,6 +75,7 @@ pub async fn serve(worker: &Rc<Worker>, conn: &Rc<Conn>, request: Request<Inboun
     };
     let backend = routed.backend;
     let mut exchange = Exchange::begin(worker, conn, backend.id, upload);
+    exchange.trace = crate::trace::id(&head.headers);
     let passed = match checked {
         Ok(()) => pass(&mut exchange, worker, conn, &view, routed, head).await,
         Err(refusal) => Err(refusal),

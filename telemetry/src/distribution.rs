@@ -64,8 +64,7 @@ impl Distribution {
     pub fn at_most(&self, bound: Duration) -> u64 {
         let bound = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);
         let cells = BOUNDS.iter().take(CELLS - 1).take_while(|upper| **upper <= bound).count();
-        let [count] = self.cumulative(&[cells]);
-        count
+        self.cumulative(&[cells]).next().unwrap_or(0)
     }
 
     /// The cells that were hit or lie between such, with their counts: `(cell, count)`, ascending.
@@ -76,11 +75,11 @@ impl Distribution {
     /// How many lie up to each of ascending bounds, which are given as [`grid::cells_up_to`] does.
     ///
     /// [`grid::cells_up_to`]: crate::store::grid::cells_up_to
-    pub(crate) fn cumulative<const N: usize>(&self, bounds: &[usize; N]) -> [u64; N] {
+    pub(crate) fn cumulative(&self, bounds: &[usize]) -> impl Iterator<Item = u64> {
         let mut cells = self.cells().peekable();
         let mut below = 0;
-        bounds.map(|bound| {
-            while let Some((_, count)) = cells.next_if(|(cell, _)| *cell < bound) {
+        bounds.iter().map(move |bound| {
+            while let Some((_, count)) = cells.next_if(|(cell, _)| cell < bound) {
                 below += count;
             }
             below

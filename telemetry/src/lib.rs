@@ -3,7 +3,6 @@
 
 mod observation;
 mod settings;
-mod glob;
 mod store;
 mod totals;
 mod numbers;
@@ -16,10 +15,10 @@ pub mod names;
 pub mod process;
 
 pub use distribution::Distribution;
-pub use encode::Format;
 pub use encode::protobuf::{PROTOBUF_CONTENT_TYPE, encode_protobuf, encode_protobuf_of_text};
 pub use encode::tail::{Tail, TailModel, encode_tail};
 pub use encode::text::{OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE, encode_openmetrics, encode_text};
+pub use encode::{Coding, Format};
 pub use numbers::{Broken, Figure, Figures, Measure, PLACES, Tokens, Usage, ValueId};
 pub use observation::{Evidence, Lifecycle, Observation, Outcome, Start};
 pub use process::Process;

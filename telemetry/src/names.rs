@@ -64,6 +64,9 @@ pub enum Scope {
     Store,
     /// About the gateway; through the `metrics` macros and [`crate::process`].
     Gateway,
+    /// The names of others, for each model; only where a profile asks for them (`encode::profiles`). The second label
+    /// holds the model's name.
+    Profile,
 }
 
 /// One metric family.
@@ -229,6 +232,8 @@ families! {
         "Requests that the serving side failed, of models that are part of __other__.";
     TAIL_COLD_STARTS = Tail Counter Plain "weir_tail_cold_starts_total" ["backend", "model"]
         "Cold starts of models that are part of __other__.";
+    TAIL_VIOLATIONS = Tail Counter Plain "weir_tail_slo_violations_total" ["backend", "model"]
+        "Requests that broke a service level objective, of models that are part of __other__.";
     TAIL_OMITTED = Tail Gauge Plain "weir_tail_omitted_models" []
         "Models that are part of __other__ and left out here, as they are too many.";
 
@@ -275,12 +280,42 @@ families! {
         "Duration of requests that did not succeed, of all models.";
     CREDENTIALS_FETCHES = Gateway Counter Plain "weir_credentials_fetches_total" ["result"]
         "Times that AWS credentials were fetched, ok or failed.";
+    SCRAPES = Gateway Counter Plain "weir_scrapes_total" ["format"]
+        "Scrapes asked for, by format; those at the same time share one body.";
+    SCRAPE_DURATION = Gateway Histogram Seconds "weir_scrape_duration_seconds" []
+        "Time to build and compress one body, off the request path.";
     PANICS = Gateway Counter Plain "weir_panics_total" []
         "Panics caught; each cost one request.";
     CONFIG_LAST_RELOAD_SUCCESSFUL = Gateway Gauge Plain "weir_config_last_reload_successful" []
         "1 if the last attempt to load the configuration succeeded.";
     CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP = Gateway Gauge Seconds "weir_config_last_reload_success_timestamp_seconds" []
         "When the configuration was last loaded successfully, Unix time.";
+
+    // The names of others.
+    GENAI_REQUEST_DURATION = Profile Histogram Seconds "gen_ai_server_request_duration_seconds" ["backend", "gen_ai_request_model"]
+        "Duration of successful requests, of models whose answers tell of tokens.";
+    GENAI_TIME_TO_FIRST_TOKEN = Profile Histogram Seconds "gen_ai_server_time_to_first_token_seconds" ["backend", "gen_ai_request_model"]
+        "Time to the first piece of output.";
+    GENAI_PER_TOKEN = Profile Histogram Seconds "gen_ai_server_time_per_output_token_seconds" ["backend", "gen_ai_request_model"]
+        "Time from one output token to the next, the mean of each request.";
+    HTTP_REQUEST_DURATION = Profile Histogram Seconds "http_server_request_duration_seconds" ["backend", "model"]
+        "Duration of successful requests.";
+    HTTP_ACTIVE_REQUESTS = Profile Gauge Plain "http_server_active_requests" ["backend", "model"]
+        "Requests that began and have not ended.";
+    TS_REQUESTS = Profile Counter Plain "ts_inference_requests_total" ["backend", "model_name"]
+        "Requests that ended.";
+    TS_LATENCY = Profile Counter Plain "ts_inference_latency_microseconds" ["backend", "model_name"]
+        "Time that successful requests took together.";
+    TS_QUEUE_LATENCY = Profile Counter Plain "ts_queue_latency_microseconds" ["backend", "model_name"]
+        "Time that requests waited inside weir.";
+    NV_SUCCESS = Profile Counter Plain "nv_inference_request_success" ["backend", "model"]
+        "Requests that succeeded.";
+    NV_FAILURE = Profile Counter Plain "nv_inference_request_failure" ["backend", "model", "reason"]
+        "Requests that did not, by why.";
+    NV_DURATION = Profile Counter Plain "nv_inference_request_duration_us" ["backend", "model"]
+        "Time that successful requests took together, microseconds.";
+    NV_FIRST_RESPONSE = Profile Histogram Plain "nv_inference_first_response_histogram_ms" ["backend", "model"]
+        "Time to the first byte of the answer, milliseconds.";
 }
 
 #[cfg(test)]
@@ -294,8 +329,12 @@ mod tests {
         assert!(names.is_sorted_by(|a, b| a < b), "a name stands twice");
         for family in all() {
             let name = family.name;
-            assert!(name.starts_with("weir_"), "{name}");
             assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+            if family.scope == Scope::Profile {
+                assert!(!name.starts_with("weir_") && family.labels.len() >= 2, "{name}");
+                continue;
+            }
+            assert!(name.starts_with("weir_"), "{name}");
             assert_eq!(family.kind == Kind::Counter, name.ends_with("_total"), "{name}");
             let stem = name.trim_end_matches("_total");
             assert!(family.unit == Unit::Plain || stem.ends_with(family.unit.as_str()), "{name}");

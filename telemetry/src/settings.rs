@@ -20,6 +20,8 @@ pub struct Settings {
     pub series_budget: u32,
     /// Models that are, for their traffic, when not all fit. 50.
     pub top_models: u32,
+    /// Names of others under which the models are exported once more. None.
+    pub profiles: Vec<weir_config::Profile>,
 }
 
 impl Default for Settings {
@@ -38,6 +40,7 @@ impl From<&weir_config::Telemetry> for Settings {
             idle_after: config.idle_after,
             series_budget: config.series_budget,
             top_models: config.top_models,
+            profiles: config.profiles.clone(),
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct Snapshot {
     /// Every model that is exported under its own name, and each reserved name that had a request. `__other__` holds
     /// all models that are not.
     pub models: Vec<ModelSnapshot>,
+    /// Names of others under which the models are exported once more.
+    pub profiles: Vec<weir_config::Profile>,
     /// Models that have a slot.
     pub models_known: u64,
     /// Models exported under their own name.

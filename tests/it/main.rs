@@ -10,6 +10,7 @@ mod faults;
 mod http1;
 mod integrity;
 mod models;
+mod scrape;
 mod values;
 mod tokens;
 mod alerts;

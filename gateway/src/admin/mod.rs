@@ -4,6 +4,7 @@
 //! of its own.
 
 mod scrape;
+mod flight;
 mod models;
 mod slos;
 mod health;
@@ -41,10 +42,12 @@ pub async fn serve(socket: TcpListener, state: Arc<State>) {
 
 /// Every path of the admin side.
 pub fn router(state: Arc<State>) -> Router {
+    let scrapes = Arc::new(scrape::Scrapes::default());
+    let of_tail = Arc::clone(&scrapes);
     Router::new()
         .route("/", get(index))
-        .route("/metrics", get(scrape::metrics))
-        .route("/metrics/tail", get(scrape::tail))
+        .route("/metrics", get(move |state, headers| scrape::metrics(state, headers, scrapes)))
+        .route("/metrics/tail", get(move |state, headers| scrape::tail(state, headers, of_tail)))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/api/v1/models", get(models::list))
@@ -62,7 +65,7 @@ pub fn router(state: Arc<State>) -> Router {
 }
 
 const INDEX: &str = "weir\n
-  /metrics          Prometheus text 0.0.4
+  /metrics          Prometheus text 0.0.4, OpenMetrics 1.0 or protobuf with native histograms, by Accept; gzip
   /metrics/tail     counters of the models that are summed up as __other__
   /api/v1/models    every model: rate, errors, p50/p95/p99 hot and cold (JSON)
   /api/v1/slos      what models promise, and how each promise of each model stands (JSON)

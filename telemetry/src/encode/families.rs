@@ -5,7 +5,8 @@
 //! scrape on. Everything else appears once it has happened and stays: a model that no backend can tell hot from cold
 //! for does not carry empty hot and cold histograms.
 
-use super::slo;
+use super::bounds::Bounds;
+use super::{profiles, slo};
 use crate::Exemplar;
 use crate::distribution::Distribution;
 use crate::names::{self, CLASSIC_LE, Family};
@@ -23,8 +24,10 @@ pub(crate) enum Value<'s> {
     Number(f64),
     /// A time, written in seconds.
     Nanoseconds(u128),
-    /// A histogram.
+    /// A histogram with weir's own bounds.
     Distribution(&'s Distribution),
+    /// A histogram with others.
+    Buckets(&'s Distribution, &'static Bounds),
 }
 
 /// The labels of one series.
@@ -32,6 +35,8 @@ pub(crate) enum Value<'s> {
 pub(crate) struct Series<'s> {
     /// Whose it is; `None` for the store's own.
     pub(crate) model: Option<&'s ModelSnapshot>,
+    /// The label that holds the model's name.
+    pub(crate) named: &'static str,
     /// One more label, and its value.
     pub(crate) extra: Option<(&'static str, &'s str)>,
 }
@@ -69,7 +74,7 @@ pub(crate) fn write(snapshot: &Snapshot, sink: &mut impl Sink) {
                     opened = true;
                 }
                 let extra = extra.and_then(|extra| Some((*family.labels.get(2)?, extra)));
-                sink.series(family, Series { model: Some(model), extra }, value);
+                sink.series(family, Series { model: Some(model), named: "model", extra }, value);
             });
         }
         if opened {
@@ -79,6 +84,7 @@ pub(crate) fn write(snapshot: &Snapshot, sink: &mut impl Sink) {
     slo::write(snapshot, sink);
     write_tiers(snapshot, sink);
     write_store(snapshot, sink);
+    profiles::write(snapshot, sink);
 }
 
 /// How many series a model with these totals has.
@@ -101,7 +107,7 @@ fn write_tiers(snapshot: &Snapshot, sink: &mut impl Sink) {
     sink.open(family);
     for (model, reason) in reasons() {
         let extra = family.labels.get(2).map(|name| (*name, reason.as_str()));
-        sink.series(family, Series { model: Some(model), extra }, Value::Count(1));
+        sink.series(family, Series { model: Some(model), named: "model", extra }, Value::Count(1));
     }
     sink.close(family);
 }
@@ -114,7 +120,7 @@ fn write_store(snapshot: &Snapshot, sink: &mut impl Sink) {
     ];
     for (family, count) in single {
         sink.open(family);
-        sink.series(family, Series { model: None, extra: None }, Value::Count(count));
+        sink.series(family, Series { model: None, named: "model", extra: None }, Value::Count(count));
         sink.close(family);
     }
     if snapshot.workers.is_empty() {
@@ -125,13 +131,13 @@ fn write_store(snapshot: &Snapshot, sink: &mut impl Sink) {
     let mut number = itoa::Buffer::new();
     for (worker, settled) in snapshot.workers.iter().enumerate() {
         let extra = family.labels.first().map(|name| (*name, number.format(worker)));
-        sink.series(family, Series { model: None, extra }, Value::Count(*settled));
+        sink.series(family, Series { model: None, named: "model", extra }, Value::Count(*settled));
     }
     sink.close(family);
 }
 
 /// Takes the value of the third label, if the family has one, and the value of the series.
-type Emit<'e> = dyn for<'v> FnMut(Option<&'v str>, Value<'v>) + 'e;
+pub(crate) type Emit<'e> = dyn for<'v> FnMut(Option<&'v str>, Value<'v>) + 'e;
 
 /// Emits the values of one family.
 type Values = fn(&Totals, &mut Emit<'_>);

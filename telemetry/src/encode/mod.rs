@@ -1,8 +1,10 @@
 //! Numbers to bytes. Each format writes what [`families`] decides, so that names and values are the same in all.
 
 pub(crate) mod escape;
+mod bounds;
 mod families;
 pub(crate) mod slo;
+mod profiles;
 mod foreign;
 mod wire;
 pub(crate) mod text;
@@ -11,4 +13,4 @@ pub(crate) mod tail;
 mod negotiate;
 
 pub(crate) use families::series_of;
-pub use negotiate::Format;
+pub use negotiate::{Coding, Format};

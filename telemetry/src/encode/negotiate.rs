@@ -1,4 +1,4 @@
-//! Which format a scraper is answered in.
+//! Which format a scraper is answered in, and whether it is compressed.
 
 use super::protobuf::{PROTOBUF_CONTENT_TYPE, encode_protobuf, encode_protobuf_of_text};
 use super::text::{OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE, encode_openmetrics, encode_text};
@@ -6,7 +6,7 @@ use crate::process::Process;
 use crate::snapshot::Snapshot;
 
 /// A format of exposition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// Prometheus text 0.0.4.
     Text,
@@ -22,23 +22,23 @@ impl Format {
     #[must_use]
     pub fn of_accept(accept: &str) -> Self {
         let mut best = (0, Self::Text);
-        for part in accept.split(',') {
-            let mut parameters = part.split(';').map(str::trim);
-            let media = parameters.next().unwrap_or("").to_ascii_lowercase();
-            let parameters: Vec<_> = parameters.filter_map(|parameter| parameter.split_once('=')).collect();
-            let value = |name: &str| {
-                let found = parameters.iter().find(|(known, _)| known.trim().eq_ignore_ascii_case(name));
-                found.map(|(_, value)| value.trim().trim_matches('"'))
-            };
-            let Some(format) = format_of(&media, value) else { continue };
-            // Per mille; a q that is none counts as 1, as the header without one does.
-            let q = value("q").and_then(|q| q.parse::<f64>().ok()).unwrap_or(1.0).clamp(0.0, 1.0);
-            let q = (q * 1000.0) as u32;
-            if q > best.0 {
-                best = (q, format);
+        for part in parts(accept) {
+            let Some(format) = format_of(&part.name, |name| part.value(name)) else { continue };
+            if part.q > best.0 {
+                best = (part.q, format);
             }
         }
         best.1
+    }
+
+    /// A word for it, as a label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::OpenMetrics => "openmetrics",
+            Self::Protobuf => "protobuf",
+        }
     }
 
     /// The value of `Content-Type`.
@@ -76,6 +76,63 @@ impl Format {
     }
 }
 
+/// How a body is coded on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Coding {
+    /// As it is.
+    Identity,
+    /// Compressed by gzip.
+    Gzip,
+}
+
+impl Coding {
+    /// Gzip, if the `Accept-Encoding` header has it and does not want the body as it is more (RFC 9110 §12.5.3).
+    #[must_use]
+    pub fn of_accept_encoding(accepted: &str) -> Self {
+        let (mut gzip, mut any, mut identity) = (None, None, None);
+        for part in parts(accepted) {
+            let place = match part.name.as_str() {
+                "gzip" | "x-gzip" => &mut gzip,
+                "*" => &mut any,
+                "identity" => &mut identity,
+                _ => continue,
+            };
+            *place = Some(part.q.max(place.unwrap_or(0)));
+        }
+        let gzip = gzip.or(any).unwrap_or(0);
+        if gzip > 0 && gzip >= identity.unwrap_or(0) { Self::Gzip } else { Self::Identity }
+    }
+}
+
+/// One alternative of an `Accept` or `Accept-Encoding` header.
+struct Part<'h> {
+    /// In lower case.
+    name: String,
+    parameters: Vec<(&'h str, &'h str)>,
+    /// Per mille.
+    q: u32,
+}
+
+impl<'h> Part<'h> {
+    fn value(&self, name: &str) -> Option<&'h str> {
+        let found = self.parameters.iter().find(|(known, _)| known.trim().eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.trim().trim_matches('"'))
+    }
+}
+
+fn parts(header: &str) -> impl Iterator<Item = Part<'_>> {
+    header.split(',').map(|part| {
+        let mut parameters = part.split(';').map(str::trim);
+        let name = parameters.next().unwrap_or("").to_ascii_lowercase();
+        let parameters = parameters.filter_map(|parameter| parameter.split_once('=')).collect();
+        let mut part = Part { name, parameters, q: 0 };
+        // A q that is none counts as 1, as the header without one does.
+        let q = part.value("q").and_then(|q| q.parse::<f64>().ok()).filter(|q| !q.is_nan()).unwrap_or(1.0);
+        part.q = (q.clamp(0.0, 1.0) * 1000.0) as u32;
+        part
+    })
+}
+
 fn format_of<'v>(media: &str, value: impl Fn(&str) -> Option<&'v str>) -> Option<Format> {
     match media {
         "application/vnd.google.protobuf" => {
@@ -106,6 +163,25 @@ mod tests {
         assert_eq!(Format::of_accept(native), Format::Protobuf);
         assert_eq!(Format::of_accept(plain), Format::OpenMetrics);
         assert_eq!(Format::of_accept(three), Format::Text);
+    }
+
+    #[test]
+    fn a_body_is_compressed_for_whom_can_read_it_and_does_not_want_it_plain() {
+        for (accepted, coding) in [
+            ("gzip", Coding::Gzip),
+            ("deflate, GZIP;q=0.5", Coding::Gzip),
+            ("*", Coding::Gzip),
+            ("identity;q=0.5, gzip", Coding::Gzip),
+            ("x-gzip", Coding::Gzip),
+            ("", Coding::Identity),
+            ("br", Coding::Identity),
+            ("gzip;q=0", Coding::Identity),
+            ("*, gzip;q=0.000", Coding::Identity),
+            ("gzip;q=0.1, identity;q=0.9", Coding::Identity),
+            ("gzip;q=nan;;,=", Coding::Gzip),
+        ] {
+            assert_eq!(Coding::of_accept_encoding(accepted), coding, "{accepted}");
+        }
     }
 
     #[test]

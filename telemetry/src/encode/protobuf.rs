@@ -4,13 +4,13 @@
 //! (61 µs) is the zero bucket; what took more than 1,024 s is in the first bucket above.
 //! Source: <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>.
 
+use super::bounds::{Bounds, CLASSIC};
 use super::families::{self, Series, Sink, Value};
 use super::foreign;
-use super::text::CLASSIC_CELLS;
 use super::wire::Message;
 use crate::Exemplar;
 use crate::distribution::Distribution;
-use crate::names::{CLASSIC_LE_NS, Family, Kind};
+use crate::names::{Family, Kind};
 use crate::snapshot::Snapshot;
 use crate::store::grid::{CELLS, NATIVE_FIRST, cells_up_to, native_bound};
 
@@ -33,6 +33,7 @@ pub fn encode_protobuf_of_text(text: &str, out: &mut Vec<u8>) {
 }
 
 const SCHEMA: i64 = 3;
+const SECOND: u64 = 1_000_000_000;
 
 /// Width of the zero bucket, 2^-14 s, exact.
 const ZERO_THRESHOLD: f64 = 1.0 / 16_384.0;
@@ -72,7 +73,7 @@ impl Sink for Protobuf<'_> {
         self.value.clear();
         if let Some(model) = series.model {
             label(&mut self.metric, "backend", &model.backend);
-            label(&mut self.metric, "model", &model.model);
+            label(&mut self.metric, series.named, &model.model);
             if let Some((name, value)) = &model.tier {
                 label(&mut self.metric, name, value);
             }
@@ -85,7 +86,10 @@ impl Sink for Protobuf<'_> {
             Value::Number(number) => self.value.double(1, number),
             Value::Nanoseconds(ns) => self.value.double(1, ns as f64 / 1e9),
             Value::Distribution(distribution) => {
-                histogram(&mut self.value, distribution, series.exemplar(family))
+                histogram(&mut self.value, distribution, &CLASSIC, series.exemplar(family))
+            }
+            Value::Buckets(distribution, bounds) => {
+                histogram(&mut self.value, distribution, bounds, series.exemplar(family))
             }
         }
         self.metric.message(field_of(family.kind), &self.value);
@@ -128,19 +132,23 @@ fn label(metric: &mut Message, name: &str, value: &str) {
     });
 }
 
-fn histogram(value: &mut Message, distribution: &Distribution, exemplar: Option<Exemplar>) {
+fn histogram(value: &mut Message, distribution: &Distribution, bounds: &Bounds, exemplar: Option<Exemplar>) {
+    let unit = bounds.unit_ns as f64;
     value.number(1, distribution.count());
-    value.double(2, distribution.sum_ns() as f64 / 1e9);
-    let below = distribution.cumulative(&CLASSIC_CELLS);
+    value.double(2, distribution.sum_ns() as f64 / unit);
     let mut from = 0;
-    for (below, bound) in below.into_iter().zip(CLASSIC_LE_NS) {
+    for (below, bound) in distribution.cumulative(bounds.cells).zip(bounds.ns.iter().copied()) {
         let held =
             exemplar.filter(|exemplar| (from..bound).contains(&exemplar.duration_ns.saturating_sub(1)));
-        classic_bucket(value, below, bound as f64 / 1e9, held);
+        classic_bucket(value, below, bound as f64 / unit, held);
         from = bound;
     }
     let beyond = exemplar.filter(|exemplar| exemplar.duration_ns > from);
     classic_bucket(value, distribution.count(), f64::INFINITY, beyond);
+    // The native bounds are seconds: a histogram of another unit has its classic buckets alone.
+    if bounds.unit_ns != SECOND {
+        return;
+    }
     value.signed(5, SCHEMA);
     value.double(6, ZERO_THRESHOLD);
     native_buckets(value, distribution);
@@ -161,17 +169,23 @@ fn classic_bucket(value: &mut Message, below: u64, bound: f64, exemplar: Option<
 
 /// Spans of buckets that follow each other, and the counts as differences from bucket to bucket.
 fn native_buckets(value: &mut Message, distribution: &Distribution) {
-    let below = distribution.cumulative(&NATIVE_CELLS);
-    let [zero, ..] = below;
-    value.number(7, zero);
+    let mut zero = 0;
+    let mut buckets = Vec::with_capacity(64);
     let beyond = std::iter::once(distribution.count());
-    let counts = below
-        .into_iter()
-        .chain(beyond)
-        .scan(0, |before, below| Some(below - std::mem::replace(before, below)));
-    let buckets = (i64::from(NATIVE_FIRST)..).zip(counts).skip(1).filter(|(_, count)| *count > 0);
+    let mut before = 0;
+    for (number, below) in
+        (i64::from(NATIVE_FIRST)..).zip(distribution.cumulative(&NATIVE_CELLS).chain(beyond))
+    {
+        let count = below - std::mem::replace(&mut before, below);
+        if number == i64::from(NATIVE_FIRST) {
+            zero = count;
+        } else if count > 0 {
+            buckets.push((number, count));
+        }
+    }
+    value.number(7, zero);
     let (mut open, mut next) = (None::<(i64, u64)>, 0);
-    for (number, _) in buckets.clone() {
+    for (number, _) in buckets.iter().copied() {
         if let Some((_, length)) = open.as_mut().filter(|_| number == next) {
             *length += 1;
         } else {

@@ -29,7 +29,7 @@ pub(super) fn write(snapshot: &Snapshot, sink: &mut impl Sink) {
                     opened = true;
                 }
                 let extra = Some(("slo", &*promised.rule.name));
-                sink.series(family, Series { model: Some(model), extra }, value);
+                sink.series(family, Series { model: Some(model), named: "model", extra }, value);
             }
         }
         if opened {

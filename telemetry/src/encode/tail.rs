@@ -1,4 +1,4 @@
-//! The models that are not exported under their own name, in little: three counters each, in text 0.0.4, to be scraped
+//! The models that are not exported under their own name, in little: four counters each, in text 0.0.4, to be scraped
 //! seldom (every minute or two; Prometheus forgets a series after five) by who must see all.
 
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub struct TailModel {
     pub failures: u64,
     /// Cold starts.
     pub cold_starts: u64,
+    /// Requests that broke one of the model's promises, those of all its promises together.
+    pub violations: u64,
     labels: Arc<str>,
 }
 
@@ -44,10 +46,12 @@ impl Tail {
 
 impl TailModel {
     fn of(book: &Book) -> Self {
+        let promises = book.slo.iter().flat_map(|record| &record.promises);
         Self {
             requests: book.totals.settled(),
             failures: book.totals.failures(),
             cold_starts: book.totals.cold_starts.iter().sum(),
+            violations: promises.map(|promise| promise.bad).sum(),
             labels: Arc::clone(&book.labels),
         }
     }
@@ -57,10 +61,11 @@ type Counter = fn(&TailModel) -> u64;
 
 /// Appends the tail in text format 0.0.4.
 pub fn encode_tail(tail: &Tail, out: &mut String) {
-    let counters: [(Family, Counter); 3] = [
+    let counters: [(Family, Counter); 4] = [
         (names::TAIL_REQUESTS, |model| model.requests),
         (names::TAIL_FAILURES, |model| model.failures),
         (names::TAIL_COLD_STARTS, |model| model.cold_starts),
+        (names::TAIL_VIOLATIONS, |model| model.violations),
     ];
     for (family, value) in counters.iter().filter(|_| !tail.models.is_empty()) {
         open(family, out);

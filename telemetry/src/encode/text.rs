@@ -8,13 +8,13 @@
 
 use std::fmt::Write as _;
 
+use super::bounds::{Bounds, CLASSIC};
 use super::escape;
 use super::families::{self, Series, Sink, Value};
 use crate::Exemplar;
 use crate::distribution::Distribution;
-use crate::names::{CLASSIC_LE, CLASSIC_LE_NS, Family, Unit};
-use crate::snapshot::Snapshot;
-use crate::store::grid::cells_up_to;
+use crate::names::{Family, Kind, Unit};
+use crate::snapshot::{ModelSnapshot, Snapshot};
 
 /// What `Content-Type` says of [`encode_text`].
 pub const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -46,8 +46,8 @@ pub fn encode_openmetrics(snapshot: &Snapshot, gateway: &str, out: &mut String) 
     out.push_str("# EOF\n");
 }
 
-/// For each classic bound, the cells up to it.
-pub(crate) const CLASSIC_CELLS: [usize; CLASSIC_LE_NS.len()] = cells_up_to(&CLASSIC_LE_NS);
+/// Nanoseconds of the unit that is written for a time.
+const SECOND: u64 = 1_000_000_000;
 
 struct Text<'o> {
     out: &'o mut String,
@@ -62,7 +62,9 @@ impl Sink for Text<'_> {
             return open(family, self.out);
         }
         let name = family.name.trim_end_matches("_total");
-        head(name, family, self.out);
+        // The names of others may be those of counters and not say so, which OpenMetrics does not know.
+        let is_foreign = family.kind == Kind::Counter && name == family.name;
+        head(name, family, if is_foreign { "unknown" } else { family.kind.as_str() }, self.out);
         if family.unit != Unit::Plain {
             self.out.extend(["# UNIT ", name, " ", family.unit.as_str(), "\n"]);
         }
@@ -73,12 +75,8 @@ impl Sink for Text<'_> {
             Value::Count(count) => self.line(family.name, "", series, |out| number(count, out)),
             Value::Number(number) => self.line(family.name, "", series, |out| _ = write!(out, "{number}")),
             Value::Nanoseconds(ns) => self.line(family.name, "", series, |out| seconds(ns, out)),
-            Value::Distribution(distribution) => {
-                let exemplar = series.exemplar(family).filter(|_| self.is_openmetrics);
-                let count = self.buckets(family.name, series, distribution, exemplar);
-                self.line(family.name, "_sum", series, |out| seconds(distribution.sum_ns(), out));
-                self.line(family.name, "_count", series, |out| number(count, out));
-            }
+            Value::Distribution(distribution) => self.histogram(family, series, distribution, &CLASSIC),
+            Value::Buckets(distribution, bounds) => self.histogram(family, series, distribution, bounds),
         }
     }
 
@@ -97,26 +95,28 @@ impl Text<'_> {
         self.out.push('\n');
     }
 
+    fn histogram(&mut self, family: &Family, series: Series<'_>, of: &Distribution, bounds: &Bounds) {
+        let count = self.buckets(family, series, of, bounds);
+        let sum = of.sum_ns() * u128::from(SECOND / bounds.unit_ns);
+        self.line(family.name, "_sum", series, |out| seconds(sum, out));
+        self.line(family.name, "_count", series, |out| number(count, out));
+    }
+
     /// The bucket lines; gives the count of the last.
-    fn buckets(
-        &mut self,
-        name: &str,
-        series: Series<'_>,
-        of: &Distribution,
-        exemplar: Option<Exemplar>,
-    ) -> u64 {
+    fn buckets(&mut self, family: &Family, series: Series<'_>, of: &Distribution, bounds: &Bounds) -> u64 {
+        let exemplar = series.exemplar(family).filter(|_| self.is_openmetrics);
         self.prefix.clear();
-        self.prefix.push_str(name);
+        self.prefix.push_str(family.name);
         self.prefix.push_str("_bucket");
         let any = labels(series, "{", &mut self.prefix);
         self.prefix.push_str(if any { ",le=\"" } else { "{le=\"" });
         let mut from = 0;
-        let bounds = CLASSIC_LE.iter().zip(CLASSIC_LE_NS);
-        for ((le, bound), below) in bounds.zip(of.cumulative(&CLASSIC_CELLS)) {
+        let buckets = bounds.le.iter().zip(bounds.ns);
+        for ((le, bound), below) in buckets.zip(of.cumulative(bounds.cells)) {
             let held =
-                exemplar.filter(|exemplar| (from..bound).contains(&exemplar.duration_ns.saturating_sub(1)));
+                exemplar.filter(|exemplar| (from..*bound).contains(&exemplar.duration_ns.saturating_sub(1)));
             self.bucket(le, below, held);
-            from = bound;
+            from = *bound;
         }
         let count = of.count();
         self.bucket("+Inf", count, exemplar.filter(|exemplar| exemplar.duration_ns > from));
@@ -140,13 +140,13 @@ impl Text<'_> {
 
 /// Begins a family in text 0.0.4.
 pub(super) fn open(family: &Family, out: &mut String) {
-    head(family.name, family, out);
+    head(family.name, family, family.kind.as_str(), out);
 }
 
-fn head(name: &str, family: &Family, out: &mut String) {
+fn head(name: &str, family: &Family, kind: &str, out: &mut String) {
     out.extend(["# HELP ", name, " "]);
     escape::help(family.help, out);
-    out.extend(["\n# TYPE ", name, " ", family.kind.as_str(), "\n"]);
+    out.extend(["\n# TYPE ", name, " ", kind, "\n"]);
 }
 
 /// Writes the labels, `before` in front of the first; says whether there was any.
@@ -154,7 +154,7 @@ fn labels(series: Series<'_>, before: &str, out: &mut String) -> bool {
     let mut before = before;
     if let Some(model) = series.model {
         out.push_str(before);
-        out.push_str(&model.labels);
+        model_labels(model, series.named, out);
         before = ",";
     }
     if let Some((name, value)) = series.extra {
@@ -166,6 +166,20 @@ fn labels(series: Series<'_>, before: &str, out: &mut String) -> bool {
         before = ",";
     }
     before == ","
+}
+
+/// Escaped when the model was admitted, unless a profile calls the model's label otherwise.
+fn model_labels(model: &ModelSnapshot, named: &str, out: &mut String) {
+    if named == "model" {
+        return out.push_str(&model.labels);
+    }
+    let renamed = [("backend", &model.backend), (named, &model.model)];
+    let tier = model.tier.as_ref().map(|(label, tier)| (&**label, tier));
+    for (at, (name, value)) in renamed.into_iter().chain(tier).enumerate() {
+        out.extend([if at > 0 { "," } else { "" }, name, "=\""]);
+        escape::label_value(value, out);
+        out.push('"');
+    }
 }
 
 pub(super) fn number(count: u64, out: &mut String) {

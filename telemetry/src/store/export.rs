@@ -1,8 +1,8 @@
 //! Who is exported under its own name whatever its traffic, and what else of a configuration holds from now on.
 //!
 //! Reasons for a pin are kept apart, so that whoever gives one ([`Pin`]) replaces only its own: the configuration's pins
-//! and the models that a service level objective names do not undo each other. A model that burns (its objective's
-//! budget, or one in twenty of its requests in the last minutes failed) is not pinned; its rank counts
+//! and the models that a service level objective names do not undo each other. A model that burns (it breaks an objective,
+//! or one in twenty of its requests in the last minutes failed) is not pinned; its rank counts
 //! [`rank::BURNING`](super::rank::BURNING) times.
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::BackendId;
 use super::ledger::Book;
-use crate::glob;
+use crate::slo::rule::glob;
 use crate::totals::Totals;
 
 /// Groups over the life of the process; a model of one more is in none. Four times what a configuration may name.
@@ -63,7 +63,7 @@ impl Groups {
     pub(crate) fn of(&self, backend: BackendId, name: &str) -> GroupId {
         let fits = |rule: &&Rule| {
             rule.backend.is_none_or(|only| only == backend)
-                && rule.models.iter().any(|pattern| glob::fits(pattern, name))
+                && rule.models.iter().any(|pattern| glob(pattern, name))
         };
         self.rules.iter().find(fits).map_or(0, |rule| rule.group)
     }

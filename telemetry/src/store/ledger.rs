@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::evict::Leaving;
@@ -43,8 +43,10 @@ pub(crate) struct Book {
     pub(crate) scored: u64,
     /// Why it is exported whatever its traffic, if it is; [`Reason::Pinned`] or [`Reason::Objective`].
     pub(crate) pinned: Option<Reason>,
-    /// Whether a service level objective's budget burns: whoever judges objectives sets it, under the ledger's lock.
+    /// Whether a service level objective is broken or burns; `slo` sets it.
     pub(crate) burns: bool,
+    /// Whether it was in a snapshot.
+    pub(crate) told: AtomicBool,
     /// The group that it belongs to.
     pub(crate) group: GroupId,
     /// `totals.started` when the model's rate was last judged.
@@ -146,6 +148,7 @@ impl Ledger {
             scored: 0,
             pinned: self.pinned(model.backend, name),
             burns: false,
+            told: AtomicBool::new(false),
             group: if model.is_reserved() { 0 } else { self.groups.of(model.backend, name) },
             judged: 0,
         };

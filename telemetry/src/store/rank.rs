@@ -69,7 +69,7 @@ pub enum Reason {
     Fits,
     /// It is among the busiest.
     Rank,
-    /// The same, as it burns: its objective's budget, or one in twenty of its requests, is lost.
+    /// The same, as it burns: it breaks an objective, or one in twenty of its requests failed.
     Burning,
     /// It is configured to be.
     Pinned,

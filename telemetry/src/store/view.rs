@@ -2,6 +2,7 @@
 //! purpose, under the books' lock; what is given out owns itself.
 
 use std::sync::MutexGuard;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::export::labels;
@@ -66,13 +67,16 @@ impl Store {
             model.tier = ledger.groups.label(book.group);
             model.promised = book.promised(ledger.now);
             model.exemplars = self.slots.get(book.model.slot).map_or([None; 3], model::Slot::exemplars);
-            if !model.reserved || model.settled() > 0 || model.in_flight() > 0 {
+            // What was told once is told for good: a series that comes and goes would hide what happened between.
+            if !model.reserved || model.settled() > 0 || model.in_flight() > 0 || book.told.load(Relaxed) {
+                book.told.store(true, Relaxed);
                 more(book, (&mut model, ledger.now));
                 models.push(model);
             }
         }
         models.extend(ledger.grouped_others());
         Snapshot {
+            profiles: ledger.settings.profiles.clone(),
             models_known: self.table.len() as u64,
             models_exported: ledger.exported.into(),
             names_overflowed: self.table.overflowed(),
@@ -91,7 +95,7 @@ impl Store {
 }
 
 impl Ledger {
-    /// `__other__` of each group, where something happened.
+    /// `__other__` of each group.
     fn grouped_others(&self) -> impl Iterator<Item = ModelSnapshot> {
         self.others.grouped().filter_map(|(backend, group, totals)| {
             let other = self.books.get(&ModelRef::reserved(backend, Reserved::Other).slot)?;
@@ -99,7 +103,7 @@ impl Ledger {
             model.totals = totals.clone();
             model.tier = self.groups.label(group);
             model.labels = labels(other, model.tier.clone());
-            (totals.settled() > 0 || totals.in_flight() > 0).then_some(model)
+            Some(model)
         })
     }
 }
