@@ -8,9 +8,11 @@ signed headers and the body, so a gateway that changes one byte of them gets 403
   another   200 with what was received, as JSON
 `/endpoints/NAME/invocations-response-stream` answers with three events of AWS's event stream.
 
-Every request is appended to RECORD as a line of JSON: the head as received (Latin-1), the body's length and whether the signature holds.
+Every request is appended to RECORD as a line of JSON: the head as received (Latin-1), the body (Base64), its length and whether the signature
+holds.
 """
 
+import base64
 import hashlib
 import hmac
 import json
@@ -18,6 +20,7 @@ import socketserver
 import struct
 import sys
 import threading
+import urllib.parse
 import zlib
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # AWS's own documentation example; the client uses the same
@@ -48,7 +51,7 @@ def signature_holds(method, path, headers, body):
     _, date, region, service, kind = given["Credential"].split("/")
     names = given["SignedHeaders"].split(";")
     canonical = "\n".join(
-        [method, path, ""]
+        [method, urllib.parse.quote(path, safe="/~"), ""]  # what is encoded is encoded once more
         + [f"{name}:{' '.join(headers.get(name, '').split())}" for name in names]
         + ["", given["SignedHeaders"], hashlib.sha256(body).hexdigest()]
     )
@@ -83,6 +86,7 @@ class Edge(socketserver.StreamRequestHandler):
         holds = signature_holds(method, path, headers, body)
         with self.lock:
             line = {"head": head.decode("latin-1"), "body_bytes": len(body), "signature_holds": holds}
+            line["body"] = base64.b64encode(body).decode()
             self.record.write(json.dumps(line) + "\n")
             self.record.flush()
         if not holds:

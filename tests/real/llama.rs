@@ -18,6 +18,20 @@ fn the_openai_client_is_served_and_its_model_counted() {
     let scrape = weir.settled(3);
     assert_eq!(scrape.outcomes("tiny"), [("ok", 2)]);
     assert_eq!(scrape.starts("tiny"), Starts { cold: 0, hot: 0, unknown: 2 }, "nothing tells");
+
+    let tokens = |kind| scrape.count("weir_model_tokens_total", &[("model", "tiny"), ("type", kind)]);
+    assert_eq!(tokens("output"), 16, "eight of the plain answer, eight of the stream");
+    assert_eq!(Some(tokens("input")), answer[0]["prompt_tokens"].as_u64());
+    let of = |name: &str| scrape.of_model(name, "tiny");
+    assert_eq!(of("weir_model_time_to_first_token_seconds_count"), 1.0, "of the stream alone");
+    assert_eq!(of("weir_model_time_per_output_token_seconds_count"), 1.0);
+    let (first, each) = (
+        of("weir_model_time_to_first_token_seconds_sum"),
+        of("weir_model_time_per_output_token_seconds_sum"),
+    );
+    let longest = of("weir_model_request_duration_seconds_sum");
+    assert!(0.0 < first && first < longest && 0.0 < each && each * 7.0 < longest, "{first} {each} {longest}");
+    assert_eq!(weir.model("tiny")["tokens"]["broken_streams"]["unfinished"], 0);
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 mod kit;
 
+mod handlers;
 mod llama;
 mod metrics;
 mod mms;

@@ -136,3 +136,49 @@ fn a_streamed_answer_reaches_boto3_event_by_event() {
     let scrape = pair.weir.settled(1);
     assert_eq!(scrape.outcomes("mme"), [("ok", 1)], "without a target model it is the endpoint's own");
 }
+
+/// Signs for that service with the stand-in's secret, under a key of its own.
+fn signing(direct: &str, service: &str) -> Weir {
+    Weir::serve_file_in(
+        &format!(
+            "backends:\n- dialect: sagemaker\n  endpoints: [\"{direct}\"]\n  sign: {{service: {service}, region: eu-central-1}}\n"
+        ),
+        &[
+            ("AWS_ACCESS_KEY_ID", "AKIDOFWEIR"),
+            ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+            ("AWS_SESSION_TOKEN", "a/token+of/weir=="),
+        ],
+    )
+}
+
+#[test]
+fn weirs_own_signature_is_the_one_that_botocore_computes() {
+    let pair = Pair::start();
+    let refused = client(SCRIPT, &["--wrong-secret", &pair.direct, "alpha.tar.gz"]);
+    assert_eq!(refused[0]["status"], 403, "the client's own signature does not hold");
+
+    let sagemaker = signing(&pair.direct, "sagemaker");
+    let lines =
+        client(SCRIPT, &["--wrong-secret", &sagemaker.url(""), "alpha.tar.gz", "team/beta.tar.gz", "stream"]);
+    assert_eq!(lines[0]["body"]["target"], "alpha.tar.gz", "{lines:?}");
+    assert_eq!(lines[2]["parts"].as_array().map(Vec::len), Some(3), "{lines:?}");
+    let bedrock = signing(&pair.direct, "bedrock");
+    let path = bedrock.url("/model/arn%3Aaws%3Abedrock%2Fanthropic.claude-v1%3A0/invoke");
+    let reply = curl(&["--header", "transfer-encoding: chunked", "--data-raw", "{\"prompt\":\"é\"}", &path]);
+    assert_eq!(reply.status, 200, "{reply:?}");
+
+    let verdicts =
+        client("verify_signatures.py", &[pair.server.run.join("requests.jsonl").to_str().unwrap()]);
+    let ours: Vec<_> = verdicts.iter().filter(|verdict| verdict["key"] == "AKIDOFWEIR").collect();
+    assert_eq!(ours.len(), 4, "{verdicts:?}");
+    assert!(ours.iter().all(|verdict| verdict["holds"] == true), "{ours:?}");
+    let services: Vec<_> = ours.iter().map(|verdict| verdict["service"].as_str().unwrap()).collect();
+    assert_eq!(services, ["sagemaker", "sagemaker", "sagemaker", "bedrock"]);
+    let signed = &ours[0]["signed"];
+    let has = |name: &str| signed.as_array().unwrap().iter().any(|signed| signed == name);
+    assert!(has("host") && has("x-amz-security-token") && has("x-amzn-sagemaker-target-model"), "{signed}");
+    assert!(!has("via") && !has("x-forwarded-for") && !has("user-agent"), "{signed}");
+    for log in [sagemaker.log(), bedrock.log()] {
+        assert!(!log.contains("wJalrXUtnFEMI") && !log.contains("a/token"), "{log}");
+    }
+}

@@ -17,6 +17,7 @@ def main(url, model):
     answer = {
         "models": [listed.id for listed in client.models.list().data],
         "completion_tokens": plain.usage.completion_tokens,
+        "prompt_tokens": plain.usage.prompt_tokens + chunks[-1].usage.prompt_tokens,
         "chunks": len(chunks),
         "streamed_tokens": chunks[-1].usage.completion_tokens,
     }

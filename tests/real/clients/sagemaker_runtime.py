@@ -1,4 +1,5 @@
-"""Invokes an endpoint as boto3 does: sagemaker_runtime.py URL TARGET_MODEL… ("stream" instead of a model reads an event stream)
+"""Invokes an endpoint as boto3 does: sagemaker_runtime.py [--wrong-secret] URL TARGET_MODEL… ("stream" instead of a model reads an event
+stream)
 
 Prints a line of JSON for each call: what came back, or which error boto3 made of it.
 """
@@ -11,13 +12,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 
-def client(url):
+def client(url, secret):
     return boto3.client(
         "sagemaker-runtime",
         endpoint_url=url,
         region_name="us-east-1",
         aws_access_key_id="AKIDEXAMPLE",
-        aws_secret_access_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        aws_secret_access_key=secret,
         config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30),
     )
 
@@ -41,8 +42,11 @@ def invoke(runtime, target):
 
 
 def main():
-    runtime = client(sys.argv[1])
-    for target in sys.argv[2:]:
+    arguments, secret = sys.argv[1:], "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    if arguments[0] == "--wrong-secret":
+        arguments, secret = arguments[1:], "nobody's"
+    runtime = client(arguments[0], secret)
+    for target in arguments[1:]:
         try:
             line = {"target": target, "status": 200, **invoke(runtime, target)}
         except ClientError as error:

@@ -51,6 +51,11 @@ impl Scrape {
         self.sum(name, labels).round() as u64
     }
 
+    /// The value of the one sample of that name whose labels are at least those.
+    pub(crate) fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        self.matching(name, labels).next().map(|sample| sample.value)
+    }
+
     /// Requests of one model by outcome, those that are not 0, by name.
     pub(crate) fn outcomes(&self, model: &str) -> Vec<(&str, u64)> {
         let of = |outcome| self.count(REQUESTS, &[("model", model), ("outcome", outcome)]);

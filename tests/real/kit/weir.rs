@@ -21,20 +21,26 @@ impl Weir {
     /// `weir serve --backend DIALECT=URL…`, with no file.
     #[track_caller]
     pub(crate) fn serve(backend: &str) -> Self {
-        Self::spawn(scratch(), &["--backend", backend])
+        Self::spawn(scratch(), &["--backend", backend], &[])
     }
 
     /// `weir serve -c FILE`.
     #[track_caller]
     pub(crate) fn serve_file(yaml: &str) -> Self {
+        Self::serve_file_in(yaml, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    #[track_caller]
+    pub(crate) fn serve_file_in(yaml: &str, environment: &[(&str, &str)]) -> Self {
         let folder = scratch();
         let file = folder.join("weir.yaml");
         fs::write(&file, yaml).expect("the scratch folder is ours");
-        Self::spawn(folder, &["-c", file.to_str().expect("a plain path")])
+        Self::spawn(folder, &["-c", file.to_str().expect("a plain path")], environment)
     }
 
     #[track_caller]
-    fn spawn(folder: PathBuf, arguments: &[&str]) -> Self {
+    fn spawn(folder: PathBuf, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let binary =
             std::env::var_os("WEIR_BIN").expect("WEIR_BIN names the weir binary: run this through tests/run");
         let log = File::create(folder.join("weir.log")).expect("the scratch folder is ours");
@@ -42,6 +48,7 @@ impl Weir {
             .arg("serve")
             .args(arguments)
             .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a file can be shared"))
             .stderr(log)
