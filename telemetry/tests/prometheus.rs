@@ -19,7 +19,9 @@ use std::thread;
 use std::time::Duration;
 
 use weir_telemetry::process::Process;
-use weir_telemetry::{Exemplar, Format, Observation, Outcome, Settings, Snapshot, Start, Store};
+use weir_telemetry::{
+    Exemplar, Format, Observation, Outcome, Pin, Reserved, Settings, Snapshot, Start, Store,
+};
 
 /// Durations in nanoseconds with two peaks, and their exact quantiles by nearest rank.
 fn durations() -> Vec<u64> {
@@ -43,9 +45,9 @@ fn snapshot() -> Snapshot {
     store.snapshot()
 }
 
-/// Answers every request with the metrics, in the format it asks for, and tells which.
-fn serve(listener: &TcpListener, scraped: &Sender<Format>) {
-    let (snapshot, process) = (snapshot(), Process::install());
+/// Answers every request with what `scrape` gives, in the format it asks for, and tells which.
+fn serve(listener: &TcpListener, scraped: &Sender<Format>, mut scrape: impl FnMut() -> Snapshot) {
+    let process = Process::install();
     metrics::gauge!(weir_telemetry::names::READY.name).set(3.0);
     for stream in listener.incoming() {
         let mut stream = stream.unwrap();
@@ -60,7 +62,7 @@ fn serve(listener: &TcpListener, scraped: &Sender<Format>) {
         let head = String::from_utf8_lossy(&head).into_owned();
         let accept = head.lines().find_map(|line| line.strip_prefix("Accept: ")).unwrap_or("");
         let format = Format::of_accept(accept);
-        let body = format.encode(&snapshot, &process);
+        let body = format.encode(&scrape(), &process);
         let (kind, length) = (format.content_type(), body.len());
         let head = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
@@ -81,7 +83,7 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    fn start(name: &str, flags: &[&str]) -> Option<Self> {
+    fn start(name: &str, flags: &[&str], scrape: impl FnMut() -> Snapshot + Send + 'static) -> Option<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let target = listener.local_addr().unwrap();
         // Free a moment ago; Prometheus cannot be asked for any free one.
@@ -106,8 +108,13 @@ impl Prometheus {
             return None;
         };
         let (sender, scraped) = channel();
-        thread::spawn(move || serve(&listener, &sender));
+        thread::spawn(move || serve(&listener, &sender, scrape));
         Some(Self { child, folder, port, scraped })
+    }
+
+    /// Waits until so many scrapes more were answered.
+    fn pass(&self, scrapes: usize) {
+        (0..scrapes).for_each(|_| _ = self.scraped.recv_timeout(Duration::from_secs(30)).unwrap());
     }
 
     /// The value of an expression, as soon as it has one: asked again after each scrape.
@@ -148,7 +155,9 @@ fn exact(q: f64) -> f64 {
 
 #[test]
 fn native_histograms_are_scraped_and_their_quantiles_agree_with_the_exact_ones() {
-    let Some(prometheus) = Prometheus::start("native", &["--enable-feature=native-histograms"]) else {
+    let told = snapshot();
+    let native = ["--enable-feature=native-histograms"];
+    let Some(prometheus) = Prometheus::start("native", &native, move || told.clone()) else {
         return;
     };
     for q in [0.5, 0.95, 0.99] {
@@ -165,7 +174,8 @@ fn native_histograms_are_scraped_and_their_quantiles_agree_with_the_exact_ones()
 
 #[test]
 fn classic_histograms_are_scraped_as_openmetrics_and_their_quantiles_lie_in_the_right_bucket() {
-    let Some(prometheus) = Prometheus::start("classic", &[]) else { return };
+    let told = snapshot();
+    let Some(prometheus) = Prometheus::start("classic", &[], move || told.clone()) else { return };
     for (q, bucket) in [(0.5, 0.025..0.05), (0.95, 1.0..2.5)] {
         let value = prometheus.value(&format!(
             "histogram_quantile({q}, weir_model_request_duration_seconds_bucket{{model=\"m\"}})"
@@ -176,4 +186,50 @@ fn classic_histograms_are_scraped_as_openmetrics_and_their_quantiles_lie_in_the_
     assert_eq!(prometheus.value("weir_ready"), 3.0);
     assert_eq!(prometheus.value("weir_model_requests_total{model=\"m\"}"), 5_000.0);
     assert_eq!(prometheus.scraped.recv_timeout(Duration::from_secs(30)).unwrap(), Format::OpenMetrics);
+}
+
+/// Ten requests of `m` and ten of `n` before each scrape. There is room for one of the two: `m` has it first, loses it
+/// after eight scrapes, and has it again after sixteen.
+fn changing() -> impl FnMut() -> Snapshot {
+    let store = Store::with(Settings { series_budget: 80, top_models: 0, ..Settings::default() }, 1);
+    let backend = store.backend("b");
+    let (recorder, mut minute) = (store.recorder(0), 0);
+    move || {
+        let pinned = if (8..16).contains(&minute) { "n" } else { "m" };
+        store.pin(backend, Pin::Configured, &[pinned.to_owned()]);
+        for name in ["m", "n"].into_iter().flat_map(|name| [name; 10]) {
+            recorder.begin(recorder.reserved(backend, Reserved::Unknown));
+            recorder
+                .end(recorder.admit(backend, name), &Observation::new(Outcome::Ok, Start::Hot, 5_000_000));
+        }
+        minute += 1;
+        store.tick(Duration::from_secs(60 * minute));
+        store.snapshot()
+    }
+}
+
+#[test]
+fn a_model_that_leaves_goes_stale_and_one_that_returns_resumes_without_a_spike() {
+    let Some(prometheus) = Prometheus::start("changing", &[], changing()) else { return };
+    let of = |model: &str| format!("weir_model_requests_total{{model=\"{model}\",outcome=\"ok\"}}");
+    prometheus.pass(7);
+    assert!(prometheus.value(&of("m")) <= 90.0);
+    prometheus.pass(6);
+    assert_eq!(prometheus.ask(&of("m")), None, "it is stale");
+    assert!(prometheus.ask(&of("n")).is_some());
+    prometheus.pass(12);
+    // It was away for eight scrapes, in which it was counted as __other__.
+    let (m, other) = (prometheus.value(&of("m")), prometheus.value(&of("__other__")));
+    assert!((100.0..=220.0).contains(&m) && other >= 80.0, "{m} and {other}");
+    // 10 a second of each; scrapes come a little early and late, and a window's ends are extrapolated. A total that had
+    // jumped by what was counted elsewhere would show as 4 times as much.
+    for (expression, most) in [
+        (format!("max_over_time(rate({}[4s])[40s:1s])", of("m")), 16.0),
+        (format!("max_over_time(rate({}[12s])[40s:1s])", of("m")), 16.0),
+        (format!("max_over_time(rate({}[12s])[40s:1s])", of("n")), 16.0),
+        ("max_over_time(sum(rate(weir_model_requests_total{outcome=\"ok\"}[4s]))[40s:1s])".to_owned(), 32.0),
+    ] {
+        let rate = prometheus.value(&expression);
+        assert!(rate > 5.0 && rate <= most, "{expression} = {rate}");
+    }
 }

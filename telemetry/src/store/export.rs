@@ -56,7 +56,8 @@ impl Store {
     /// Models to be exported under their own name for this reason whatever their traffic, within the series budget; they
     /// also get slots. Takes the place of what was pinned on that backend for the same reason, from the next round on.
     pub fn pin(&self, backend: BackendId, why: Pin, names: &[String]) {
-        self.configure(backend, names);
+        // No longer than they are pinned: unlike those of `configure` they may leave when they are not.
+        names.iter().for_each(|name| _ = self.admit(backend, name));
         self.ledger().pin(backend, why, names.iter().map(|name| name.as_str().into()));
     }
 }

@@ -1,10 +1,10 @@
 //! Tests of `store`.
 
 mod groups;
+mod load;
 mod places;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -198,62 +198,6 @@ fn a_busy_model_gets_lanes_of_its_own_and_gives_them_back() {
     let snapshot = store.snapshot();
     assert_eq!(snapshot.model("b", "a").unwrap().requests(Outcome::Ok), 40 + 62 + 8);
     assert_eq!(snapshot.model("b", "b").unwrap().requests(Outcome::Ok), 25 + 62 + 80);
-}
-
-/// Four workers, the control plane ticking at random intervals (the clock also leaps and steps back), names admitted
-/// meanwhile, models promoted, demoted and evicted as idle: nothing is lost and nothing is counted twice.
-#[test]
-fn all_models_together_equal_the_requests_sent_under_concurrent_load() {
-    let settings =
-        Settings { models_max: 40, shard_above_rps: 1, sharded_models_max: 4, ..Settings::default() };
-    let (store, backend) = store(settings);
-    let done = AtomicBool::new(false);
-    let promoted = AtomicU64::new(0);
-    const PER_WORKER: u64 = 60_000;
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..4_u64)
-            .map(|worker| {
-                let recorder = store.recorder(worker as usize);
-                scope.spawn(move || {
-                    let mut random = worker + 1;
-                    for count in 0..PER_WORKER {
-                        random = random
-                            .wrapping_mul(6_364_136_223_846_793_005)
-                            .wrapping_add(1_442_695_040_888_963_407);
-                        let dice = random >> 33;
-                        let outcome = Outcome::ALL[(dice % 16).min(7) as usize];
-                        let outcome = if dice % 16 > 7 { Outcome::Ok } else { outcome };
-                        let seen = Observation::new(outcome, Start::ALL[(dice % 3) as usize], dice);
-                        request(&recorder, backend, &format!("m{}", (dice >> 4) % 20 + count / 1_000), &seen);
-                    }
-                })
-            })
-            .collect();
-        scope.spawn(|| {
-            let (mut now, mut beat) = (Duration::ZERO, 0_u64);
-            while !done.load(Ordering::Acquire) {
-                beat += 1;
-                now += Duration::from_secs(if beat % 97 < 40 { 1 } else { 1_000_000 });
-                store.tick(if beat.is_multiple_of(13) { now / 2 } else { now });
-                let lent = store.ledger().books.values().filter(|book| book.lent.set().is_some()).count();
-                promoted.fetch_max(lent as u64, Ordering::Relaxed);
-                let snapshot = store.snapshot();
-                assert!(snapshot.settled() <= 4 * PER_WORKER);
-            }
-        });
-        for worker in workers {
-            worker.join().unwrap();
-        }
-        done.store(true, Ordering::Release);
-    });
-    let snapshot = store.snapshot();
-    assert_eq!(snapshot.settled() + snapshot.withdrawn, 4 * PER_WORKER);
-    assert_eq!(snapshot.workers, [PER_WORKER; 4]);
-    assert_eq!(snapshot.models.iter().map(|model| model.in_flight()).sum::<u64>(), 0);
-    assert!(snapshot.models_known <= 40 && store.ledger().retired > 0, "no model was ever evicted");
-    let cells = |model: &crate::ModelSnapshot| model.durations.iter().map(|of| of.count()).sum::<u64>();
-    assert!(snapshot.models.iter().all(|model| cells(model) == model.requests(Outcome::Ok)));
-    assert!(promoted.load(Ordering::Relaxed) > 0, "no model was ever promoted");
 }
 
 proptest! {
