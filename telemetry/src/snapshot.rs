@@ -4,8 +4,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::observation::Start;
 use crate::slo::Rule;
 use crate::slo::record::Promise;
+use crate::store::exemplar::{self, EXEMPLARS, Exemplars};
 use crate::store::{Book, Exemplar, Reason};
 use crate::totals::Totals;
 use crate::windows::Recent;
@@ -50,8 +52,7 @@ pub struct ModelSnapshot {
     pub totals: Totals,
     /// Its last minutes, where they were asked for.
     pub recent: Option<Recent>,
-    /// The last traced request by [`crate::Start::index`].
-    pub exemplars: [Option<Exemplar>; 3],
+    pub(crate) exemplars: Exemplars,
     /// How its promises stand.
     pub promised: Vec<Promised>,
     /// `backend="…",model="…"`, escaped.
@@ -89,10 +90,17 @@ impl ModelSnapshot {
             reserved: book.model.is_reserved(),
             totals: book.totals.clone(),
             recent: None,
-            exemplars: [None; 3],
+            exemplars: [None; EXEMPLARS],
             promised: Vec::new(),
             labels: Arc::clone(&book.labels),
         }
+    }
+}
+
+impl ModelSnapshot {
+    /// The last traced requests that started so.
+    pub fn exemplars(&self, start: Start) -> impl Iterator<Item = Exemplar> {
+        exemplar::of(start, &self.exemplars).iter().flatten().copied()
     }
 }
 

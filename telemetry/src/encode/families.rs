@@ -13,6 +13,7 @@ use crate::names::{self, CLASSIC_LE, Family};
 use crate::numbers::{Broken, Figures, Measure, Tokens};
 use crate::observation::{Evidence, Outcome, Start};
 use crate::snapshot::{ModelSnapshot, Snapshot};
+use crate::store::exemplar;
 use crate::totals::Totals;
 
 /// One value.
@@ -42,15 +43,24 @@ pub(crate) struct Series<'s> {
 }
 
 impl Series<'_> {
-    /// The exemplar of the series, if the family has exemplars.
-    pub(crate) fn exemplar(&self, family: &Family) -> Option<Exemplar> {
-        if family.name != names::MODEL_REQUEST_DURATION.name {
-            return None;
-        }
-        let (_, start) = self.extra?;
-        let start = Start::ALL.into_iter().find(|known| known.as_str() == start)?;
-        *self.model?.exemplars.get(start.index())?
+    /// The exemplars of the series, if the family has exemplars.
+    pub(crate) fn exemplars(&self, family: &Family) -> impl Iterator<Item = Exemplar> + Clone {
+        let has_some = family.name == names::MODEL_REQUEST_DURATION.name;
+        let start = Start::ALL.into_iter().find(|start| Some(start.as_str()) == self.extra.map(|(_, of)| of));
+        let of = self.model.zip(start).filter(|_| has_some);
+        of.into_iter().flat_map(|(model, start)| exemplar::of(start, &model.exemplars)).flatten().copied()
     }
+}
+
+/// The latest of those that lie in a bucket, `(above, up_to]` nanoseconds.
+pub(crate) fn latest_in(
+    exemplars: impl Iterator<Item = Exemplar>,
+    above: u64,
+    up_to: Option<u64>,
+) -> Option<Exemplar> {
+    let lies_in =
+        |held: &Exemplar| held.duration_ns > above && up_to.is_none_or(|bound| held.duration_ns <= bound);
+    exemplars.filter(lies_in).max_by_key(|held| held.unix_ms)
 }
 
 /// A format.

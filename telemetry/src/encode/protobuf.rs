@@ -5,7 +5,7 @@
 //! Source: <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>.
 
 use super::bounds::{Bounds, CLASSIC};
-use super::families::{self, Series, Sink, Value};
+use super::families::{self, Series, Sink, Value, latest_in};
 use super::foreign;
 use super::wire::Message;
 use crate::Exemplar;
@@ -86,10 +86,10 @@ impl Sink for Protobuf<'_> {
             Value::Number(number) => self.value.double(1, number),
             Value::Nanoseconds(ns) => self.value.double(1, ns as f64 / 1e9),
             Value::Distribution(distribution) => {
-                histogram(&mut self.value, distribution, &CLASSIC, series.exemplar(family))
+                histogram(&mut self.value, distribution, &CLASSIC, series.exemplars(family))
             }
             Value::Buckets(distribution, bounds) => {
-                histogram(&mut self.value, distribution, bounds, series.exemplar(family))
+                histogram(&mut self.value, distribution, bounds, series.exemplars(family))
             }
         }
         self.metric.message(field_of(family.kind), &self.value);
@@ -132,18 +132,22 @@ fn label(metric: &mut Message, name: &str, value: &str) {
     });
 }
 
-fn histogram(value: &mut Message, distribution: &Distribution, bounds: &Bounds, exemplar: Option<Exemplar>) {
+fn histogram(
+    value: &mut Message,
+    distribution: &Distribution,
+    bounds: &Bounds,
+    exemplars: impl Iterator<Item = Exemplar> + Clone,
+) {
     let unit = bounds.unit_ns as f64;
     value.number(1, distribution.count());
     value.double(2, distribution.sum_ns() as f64 / unit);
     let mut from = 0;
     for (below, bound) in distribution.cumulative(bounds.cells).zip(bounds.ns.iter().copied()) {
-        let held =
-            exemplar.filter(|exemplar| (from..bound).contains(&exemplar.duration_ns.saturating_sub(1)));
+        let held = latest_in(exemplars.clone(), from, Some(bound));
         classic_bucket(value, below, bound as f64 / unit, held);
         from = bound;
     }
-    let beyond = exemplar.filter(|exemplar| exemplar.duration_ns > from);
+    let beyond = latest_in(exemplars.clone(), from, None);
     classic_bucket(value, distribution.count(), f64::INFINITY, beyond);
     // The native bounds are seconds: a histogram of another unit has its classic buckets alone.
     if bounds.unit_ns != SECOND {
@@ -152,7 +156,7 @@ fn histogram(value: &mut Message, distribution: &Distribution, bounds: &Bounds, 
     value.signed(5, SCHEMA);
     value.double(6, ZERO_THRESHOLD);
     native_buckets(value, distribution);
-    if let Some(exemplar) = exemplar {
+    for exemplar in exemplars {
         value.nested(16, |message| write_exemplar(message, exemplar));
     }
 }

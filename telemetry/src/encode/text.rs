@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use super::bounds::{Bounds, CLASSIC};
 use super::escape;
-use super::families::{self, Series, Sink, Value};
+use super::families::{self, Series, Sink, Value, latest_in};
 use crate::Exemplar;
 use crate::distribution::Distribution;
 use crate::names::{Family, Kind, Unit};
@@ -104,7 +104,8 @@ impl Text<'_> {
 
     /// The bucket lines; gives the count of the last.
     fn buckets(&mut self, family: &Family, series: Series<'_>, of: &Distribution, bounds: &Bounds) -> u64 {
-        let exemplar = series.exemplar(family).filter(|_| self.is_openmetrics);
+        let shown = if self.is_openmetrics { usize::MAX } else { 0 };
+        let exemplars = series.exemplars(family).take(shown);
         self.prefix.clear();
         self.prefix.push_str(family.name);
         self.prefix.push_str("_bucket");
@@ -113,13 +114,12 @@ impl Text<'_> {
         let mut from = 0;
         let buckets = bounds.le.iter().zip(bounds.ns);
         for ((le, bound), below) in buckets.zip(of.cumulative(bounds.cells)) {
-            let held =
-                exemplar.filter(|exemplar| (from..*bound).contains(&exemplar.duration_ns.saturating_sub(1)));
+            let held = latest_in(exemplars.clone(), from, Some(*bound));
             self.bucket(le, below, held);
             from = *bound;
         }
         let count = of.count();
-        self.bucket("+Inf", count, exemplar.filter(|exemplar| exemplar.duration_ns > from));
+        self.bucket("+Inf", count, latest_in(exemplars, from, None));
         count
     }
 

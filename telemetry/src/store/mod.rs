@@ -14,7 +14,7 @@ mod cells;
 pub(crate) mod dense;
 mod lane;
 pub(crate) mod numbers;
-mod exemplar;
+pub(crate) mod exemplar;
 mod model;
 mod sharding;
 mod table;

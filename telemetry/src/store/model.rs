@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
-use super::exemplar::{Exemplar, Place};
+use super::exemplar::{EXEMPLARS, Exemplars, Places};
 use super::lane::Lane;
 use super::{BACKENDS_MAX, BackendId, ModelRef, Reserved};
 use crate::observation::Lifecycle;
@@ -25,23 +25,23 @@ pub(crate) struct Slot {
     /// The model's set of per-worker lanes, from 1; 0 = only the base lane is written.
     pub(crate) set: AtomicU32,
     pub(crate) rare: Rare,
-    /// By start; made with the first traced request.
-    pub(crate) exemplars: OnceLock<Box<[Place; 3]>>,
+    /// Made with the first traced request.
+    pub(crate) exemplars: OnceLock<Box<Places>>,
     /// Limits of its promises; made with the first.
     pub(crate) marks: OnceLock<Box<Marks>>,
     pub(crate) base: Lane,
 }
 
 impl Slot {
-    pub(crate) fn exemplars(&self) -> [Option<Exemplar>; 3] {
-        self.exemplars.get().map_or([None; 3], |places| places.each_ref().map(Place::get))
+    pub(crate) fn exemplars(&self) -> Exemplars {
+        self.exemplars.get().map_or([None; EXEMPLARS], |places| places.get())
     }
 
     /// Drops what is not a counter, when the model has left; the counters were folded away.
     pub(crate) fn forget(&self) {
         self.rare.load_last.store(0, Relaxed);
         self.marks.get().into_iter().for_each(|marks| marks.clear());
-        self.exemplars.get().into_iter().flat_map(|places| places.iter()).for_each(Place::clear);
+        self.exemplars.get().into_iter().for_each(|places| places.clear());
     }
 }
 

@@ -129,9 +129,8 @@ impl Recorder {
     /// A request that was just ended had this trace: it becomes the exemplar of its model and start. For successes,
     /// as only their durations are in the histograms.
     pub fn exemplar(&self, model: ModelRef, start: Start, exemplar: Exemplar) {
-        let places = self.slot(model).map(|slot| slot.exemplars.get_or_init(Box::default));
-        if let Some(place) = places.and_then(|places| places.get(start.index())) {
-            place.put(exemplar);
+        if let Some(slot) = self.slot(model) {
+            slot.exemplars.get_or_init(Box::default).put(start, exemplar);
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use super::exemplar::EXEMPLARS;
 use super::export::labels;
 use super::ledger::{Book, Ledger, Tier};
 use super::{BackendId, ModelRef, Reserved, Store, lock, model};
@@ -66,7 +67,8 @@ impl Store {
             }
             model.tier = ledger.groups.label(book.group);
             model.promised = book.promised(ledger.now);
-            model.exemplars = self.slots.get(book.model.slot).map_or([None; 3], model::Slot::exemplars);
+            model.exemplars =
+                self.slots.get(book.model.slot).map_or([None; EXEMPLARS], model::Slot::exemplars);
             // What was told once is told for good: a series that comes and goes would hide what happened between.
             if !model.reserved || model.settled() > 0 || model.in_flight() > 0 || book.told.load(Relaxed) {
                 book.told.store(true, Relaxed);

@@ -162,8 +162,8 @@ fn classic_buckets_and_exemplars_stand_beside_the_native_ones() {
     assert_eq!(counts[..3], [1, 2, 2]);
     assert_eq!((double_of(&buckets[0], 2), double_of(&buckets[18], 2)), (0.005, f64::INFINITY));
     let with_exemplar: Vec<_> = (0..19).filter(|at| !bytes_of(&buckets[*at], 3).is_empty()).collect();
-    assert_eq!(with_exemplar, [1]);
-    let exemplar = decode(&bytes_of(&histogram, 16)[0]);
+    assert_eq!(with_exemplar, [0, 1], "both were cold");
+    let exemplar = decode(&bytes_of(&histogram, 16)[1]);
     assert_eq!(double_of(&exemplar, 2), 0.005_000_001);
     let label = decode(&bytes_of(&exemplar, 1)[0]);
     assert_eq!(bytes_of(&label, 2)[0], b"00000000000000000000000000000abc");
