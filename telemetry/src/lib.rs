@@ -9,6 +9,7 @@ mod numbers;
 mod distribution;
 mod windows;
 mod slo;
+pub mod generate;
 mod snapshot;
 mod encode;
 pub mod names;

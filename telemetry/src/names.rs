@@ -206,6 +206,8 @@ families! {
         "Requests that count for a promise.";
     MODEL_SLO_VIOLATIONS = Model Counter Plain "weir_model_slo_violations_total" ["backend", "model", "slo"]
         "Those of them that break it.";
+    MODEL_SLO_COLD_VIOLATIONS = Model Counter Plain "weir_model_slo_cold_violations_total" ["backend", "model", "slo"]
+        "Those of them that met the model not in memory; of promises of latency for any start.";
     MODEL_SLO_THRESHOLD = Model Gauge Seconds "weir_model_slo_threshold_seconds" ["backend", "model", "slo"]
         "The limit above which a request breaks a promise of latency or staleness.";
     MODEL_SLO_OBJECTIVE = Model Gauge Ratio "weir_model_slo_objective_ratio" ["backend", "model", "slo"]

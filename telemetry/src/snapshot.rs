@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::observation::Start;
-use crate::slo::Rule;
 use crate::slo::record::Promise;
+use crate::slo::{Rule, Target};
 use crate::store::exemplar::{self, EXEMPLARS, Exemplars};
 use crate::store::{Book, Exemplar, Reason};
 use crate::totals::Totals;
@@ -69,6 +69,8 @@ pub struct Promised {
     pub total: u64,
     /// Those that break it.
     pub bad: u64,
+    /// Those of them that were cold; of promises of latency for any start.
+    pub bad_cold: Option<u64>,
     /// What is left of its budget, if there were any.
     pub left: Option<f64>,
 }
@@ -76,7 +78,9 @@ pub struct Promised {
 impl Promised {
     pub(crate) fn new(promise: &Promise, now: Duration) -> Self {
         let left = promise.burn(now).left;
-        Self { rule: Arc::clone(&promise.rule), total: promise.total, bad: promise.bad, left }
+        let is_any = matches!(promise.rule.target, Target::Latency { start: None, .. });
+        let bad_cold = is_any.then_some(promise.bad_cold);
+        Self { rule: Arc::clone(&promise.rule), total: promise.total, bad: promise.bad, bad_cold, left }
     }
 }
 

@@ -6,6 +6,7 @@
 mod scrape;
 mod flight;
 mod models;
+pub mod runbooks;
 mod slos;
 mod health;
 
@@ -54,6 +55,8 @@ pub fn router(state: Arc<State>) -> Router {
         .route("/api/v1/models/{backend}/{*model}", get(models::one))
         .route("/api/v1/slos", get(slos::slos))
         .route("/api/v1/alerts", get(slos::alerts))
+        .route("/runbooks", get(runbooks::all))
+        .route("/runbooks/{alert}", get(runbooks::one))
         .fallback(unknown)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         .layer(SetResponseHeaderLayer::if_not_present(
@@ -70,6 +73,7 @@ const INDEX: &str = "weir\n
   /api/v1/models    every model: rate, errors, p50/p95/p99 hot and cold (JSON)
   /api/v1/slos      what models promise, and how each promise of each model stands (JSON)
   /api/v1/alerts    alerts about it: pending, firing and lately resolved (JSON)
+  /runbooks         what each alert means, what to look at, what to do
   /healthz          are all workers alive?
   /readyz           is new traffic welcome?
 ";

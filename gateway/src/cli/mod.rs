@@ -4,6 +4,7 @@
 
 mod serve;
 mod config;
+mod generate;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -52,6 +53,11 @@ enum Command {
     /// List every metric that weir can expose
     #[command(subcommand)]
     Metrics(MetricsCommand),
+    /// Print alert rules for Prometheus and tools beside it
+    #[command(
+        after_help = "Examples:\n  weir rules > weir.rules.yml\n  weir rules -c weir.yaml --format operator | kubectl apply -f -\n  weir rules -c weir.yaml --format sloth"
+    )]
+    Rules(generate::RulesArgs),
 }
 
 /// Where the configuration comes from.
@@ -164,6 +170,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::serve(args),
         Command::Check(args) => config::check(&args),
         Command::Config(command) => config::print(command),
+        Command::Rules(args) => generate::rules(&args),
         Command::Metrics(MetricsCommand::List { json }) => config::metrics(json),
         Command::Demo(args) => demo::run(demo::Options {
             time: args.time,

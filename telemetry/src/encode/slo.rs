@@ -6,13 +6,14 @@ use crate::names::{self, Family};
 use crate::snapshot::{Promised, Snapshot};
 
 /// Series of one promise of one model.
-pub(crate) const SERIES: u32 = 5;
+pub(crate) const SERIES: u32 = 6;
 
 type Of = fn(&Promised) -> Option<Value<'static>>;
 
-const FAMILIES: [(Family, Of); 5] = [
+const FAMILIES: [(Family, Of); 6] = [
     (names::MODEL_SLO_REQUESTS, |of| Some(Value::Count(of.total))),
     (names::MODEL_SLO_VIOLATIONS, |of| Some(Value::Count(of.bad))),
+    (names::MODEL_SLO_COLD_VIOLATIONS, |of| of.bad_cold.map(Value::Count)),
     (names::MODEL_SLO_THRESHOLD, |of| Some(Value::Nanoseconds(of.rule.target.limit()?.as_nanos()))),
     (names::MODEL_SLO_OBJECTIVE, |of| Some(Value::Number(of.rule.allowed.rest().ratio()))),
     (names::MODEL_SLO_BUDGET, |of| Some(Value::Number(of.left?))),

@@ -44,6 +44,7 @@ pub(crate) struct Promise {
     pub(crate) rule: Arc<Rule>,
     pub(crate) total: u64,
     pub(crate) bad: u64,
+    pub(crate) bad_cold: u64,
     window: Ring<Quad, { WINDOW_CELLS + 1 }>,
     /// Made with the first request.
     spending: Option<Box<Spending>>,
@@ -63,7 +64,7 @@ impl Record {
         let mut before = std::mem::take(&mut self.promises);
         let promise = |rule: Arc<Rule>| match before.iter().position(|known| known.rule == rule) {
             Some(at) => Promise { rule, ..before.swap_remove(at) },
-            None => Promise { rule, total: 0, bad: 0, window: Ring::default(), spending: None },
+            None => Promise { rule, total: 0, bad: 0, bad_cold: 0, window: Ring::default(), spending: None },
         };
         self.promises = rules.into_iter().map(promise).collect();
     }
@@ -87,6 +88,7 @@ impl Promise {
     fn add(&mut self, now: Duration, seen: Quad) {
         self.total += u64::from(seen.all.total);
         self.bad += u64::from(seen.all.bad);
+        self.bad_cold += u64::from(seen.cold.bad);
         self.window.add(now, width(&self.rule), seen);
         self.spending.get_or_insert_default().add(now, self.rule.slo.budget, seen.all);
     }

@@ -1,0 +1,72 @@
+//! Commands that make files for other tools: `rules`. They read a configuration at most, and open no socket.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use weir_config::{LoadError, Slo};
+use weir_telemetry::generate::{self, Runbooks, Tool};
+
+use super::EXIT_CONFIG;
+
+#[derive(Debug, Args)]
+pub(super) struct RulesArgs {
+    /// The tool that the rules are for
+    #[arg(short, long, value_enum, default_value_t = Format::Prometheus)]
+    format: Format,
+    /// Configuration file whose `slos` the rules are about; without it the rules are for any SLO, with limits from weir's metrics
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where runbooks are: the alert's name is appended [default: /runbooks/ of a weir that Prometheus scrapes]
+    #[arg(long, value_name = "URL")]
+    runbooks: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A rule file
+    Prometheus,
+    /// A PrometheusRule of the Prometheus operator
+    Operator,
+    /// prometheus/v1 of Sloth; needs --config
+    Sloth,
+    /// ServiceLevelObjectives of Pyrra; needs --config
+    Pyrra,
+}
+
+pub(super) fn rules(args: &RulesArgs) -> anyhow::Result<ExitCode> {
+    let slos = match &args.config {
+        None => Vec::new(),
+        Some(path) => match weir_config::load(path, &|name| std::env::var(name).ok()) {
+            Ok(config) => config.slos,
+            Err(LoadError::Invalid(report)) => {
+                let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+                writeln!(std::io::stderr(), "{}", report.render(colour))?;
+                return Ok(ExitCode::from(EXIT_CONFIG));
+            }
+            Err(other) => return Err(other.into()),
+        },
+    };
+    let runbooks = args
+        .runbooks
+        .as_ref()
+        .map_or_else(Runbooks::default, |base| Runbooks(format!("{}/", base.trim_end_matches('/'))));
+    write!(std::io::stdout(), "{}", text(args, &slos, &runbooks)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(args: &RulesArgs, slos: &[Slo], runbooks: &Runbooks) -> anyhow::Result<String> {
+    let tool = match args.format {
+        Format::Prometheus => Tool::Prometheus,
+        Format::Operator => Tool::Operator,
+        Format::Sloth => Tool::Sloth,
+        Format::Pyrra => Tool::Pyrra,
+    };
+    let needs_slos = matches!(tool, Tool::Sloth | Tool::Pyrra);
+    anyhow::ensure!(
+        !slos.is_empty() || !needs_slos,
+        "there is no SLO to make rules of: give a file that has `slos` with --config"
+    );
+    Ok(generate::rules(tool, slos, runbooks))
+}
