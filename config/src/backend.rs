@@ -32,6 +32,8 @@ pub struct Backend {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"http://127.0.0.1:8081")]
     pub management: Option<Endpoint>,
+    /// What is spoken with the server. Default `auto`.
+    pub protocol: UpstreamProtocol,
     /// How long to wait for the server.
     #[garde(dive)]
     pub timeouts: Timeouts,
@@ -67,6 +69,7 @@ impl Default for Backend {
             dialect: String::new(),
             endpoints: Vec::new(),
             management: None,
+            protocol: UpstreamProtocol::Auto,
             timeouts: Timeouts::default(),
             pool: Pool::default(),
             models: Vec::new(),
@@ -77,6 +80,19 @@ impl Default for Backend {
             sign: None,
         }
     }
+}
+
+/// What is spoken with a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UpstreamProtocol {
+    /// gRPC calls go over HTTP/2, everything else over HTTP/1.1.
+    #[default]
+    Auto,
+    /// HTTP/1.1 for everything.
+    H1,
+    /// HTTP/2 for everything: by prior knowledge, over TLS by ALPN.
+    H2,
 }
 
 /// How long to wait for a backend.

@@ -41,7 +41,7 @@ mod show;
 mod file;
 
 pub use alerts::{AlertLabel, Alerts};
-pub use backend::{Backend, Pool, Timeouts};
+pub use backend::{Backend, Pool, Timeouts, UpstreamProtocol};
 pub use config::Config;
 pub use dialect::{Action, Dialect, Plane, RequestRule, Source, When};
 pub use embedded::{embedded_dialect, embedded_dialects};

@@ -14,6 +14,7 @@ use weir_telemetry::{
 
 use crate::body::{Upload, UploadState};
 use crate::front::Conn;
+use crate::grpc;
 use crate::identify::{Identity, ModelName};
 use crate::numbers::Numbers;
 use crate::residency::{InferTicket, LoadOutcome, LoadTicket, Models};
@@ -180,6 +181,9 @@ impl Exchange {
     /// The answer's trailers went down.
     pub fn trailed(&mut self, trailers: &HeaderMap) {
         self.numbers.trailers(trailers);
+        if self.verdict.status == Some(StatusCode::OK) {
+            self.verdict.outcome = grpc::told(trailers).or(self.verdict.outcome);
+        }
     }
 
     /// A piece of the answer's body went down.

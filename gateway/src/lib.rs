@@ -14,6 +14,7 @@ pub mod exchange;
 pub mod body;
 pub mod refusal;
 pub mod forward;
+pub mod grpc;
 pub mod net;
 pub mod h1;
 #[cfg(feature = "faults")]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::request::Parts;
-use weir_config::{Config, Endpoint, Forward, Identify, Pool, Timeouts};
+use weir_config::{Config, Endpoint, Forward, Identify, Pool, Timeouts, UpstreamProtocol};
 use weir_telemetry::{BackendId, Store};
 
 use crate::classify::StartRules;
@@ -59,6 +59,8 @@ pub struct Backend {
     pub endpoints: Vec<usize>,
     /// Where management calls go, when that is another address.
     pub management: Option<usize>,
+    /// What is spoken with it.
+    pub protocol: UpstreamProtocol,
     /// Its limits.
     pub timeouts: Timeouts,
     /// Which of its models are in memory, as far as calls through weir tell.
@@ -231,6 +233,7 @@ fn compile_backend(
         lifecycle: own.map_or(dialect.starts.lifecycle, |own| own.lifecycle || dialect.starts.lifecycle),
         endpoints: backend.endpoints.iter().map(&mut number).collect(),
         management: backend.management.as_ref().map(&mut number),
+        protocol: backend.protocol,
         timeouts: backend.timeouts.clone(),
         models,
         turn: AtomicUsize::new(0),

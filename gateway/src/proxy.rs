@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use metrics::counter;
 use tokio::time::Instant;
 use weir_config::{Action, Plane};
@@ -21,12 +21,13 @@ use crate::classify;
 use crate::exchange::{Exchange, Subject, Verdict};
 use crate::forward;
 use crate::front::Conn;
+use crate::grpc;
 use crate::h1::tunnel::Tunnel;
 use crate::identify::{BodyScan, Identified, Identity, Progress, ScanFlags};
 use crate::live::{Backend, Routed};
 use crate::numbers::Numbers;
 use crate::refusal::Refusal;
-use crate::upstream::{self, Answer, Ask};
+use crate::upstream::{self, Answer, AnswerBody, Ask};
 use crate::worker::{View, Worker};
 
 /// The data path behind one client's connection, as a service: what tests and embedding programs drive without a socket. The front
@@ -74,6 +75,7 @@ pub async fn serve(worker: &Rc<Worker>, conn: &Rc<Conn>, request: Request<Inboun
         return refusal.response(None).map(|body| Outbound::Own(Some(body)));
     };
     let backend = routed.backend;
+    let speaks_grpc = head.version == Version::HTTP_2 && grpc::is_grpc(&head.headers);
     let mut exchange = Exchange::begin(worker, conn, backend.id, upload);
     exchange.trace = crate::trace::id(&head.headers);
     let passed = match checked {
@@ -82,20 +84,20 @@ pub async fn serve(worker: &Rc<Worker>, conn: &Rc<Conn>, request: Request<Inboun
     };
     match passed {
         Ok((Answer { head, body }, limits)) => {
-            let body = if head.status == StatusCode::SWITCHING_PROTOCOLS {
-                let lease = body.into_lease();
-                Outbound::Tunnel(Box::new(Tunnel {
-                    lease,
-                    exchange,
-                    silence: limits.between_bytes,
-                    deadline: limits.deadline,
-                }))
-            } else {
-                Outbound::Relay(Box::new(RelayDown::new(body, exchange, limits)))
+            let body = match body {
+                AnswerBody::H1(body) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
+                    Outbound::Tunnel(Box::new(Tunnel {
+                        lease: body.into_lease(),
+                        exchange,
+                        silence: limits.between_bytes,
+                        deadline: limits.deadline,
+                    }))
+                }
+                body => Outbound::Relay(Box::new(RelayDown::new(body, exchange, limits))),
             };
             Response::from_parts(head, body)
         }
-        Err(refusal) => refuse(&mut exchange, backend, &refusal),
+        Err(refusal) => refuse(&mut exchange, backend, &refusal, speaks_grpc),
     }
 }
 
@@ -139,7 +141,10 @@ async fn pass(
     let status = answer.head.status;
     let told = backend.starts.verdict(status, &answer.head.headers);
     exchange.answered(Verdict {
-        outcome: Some(told.outcome.unwrap_or_else(|| classify::outcome(status))),
+        outcome: told
+            .outcome
+            .or_else(|| grpc::head_outcome(status, &answer.head.headers))
+            .or_else(|| Some(classify::outcome(status))),
         start: told.start,
         load: told.load,
         status: Some(status),
@@ -165,7 +170,7 @@ fn check(head: &Parts) -> Result<(), Refusal> {
     let mut hosts = head.headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (_, Some(_)) => Err(Refusal::BadRequest("more than one Host")),
-        (None, None) if head.version == http::Version::HTTP_11 => Err(Refusal::BadRequest("no Host")),
+        (None, None) if head.version == Version::HTTP_11 => Err(Refusal::BadRequest("no Host")),
         _ => Ok(()),
     }
 }
@@ -267,13 +272,24 @@ fn ask<'a>(
         deadline,
         upload,
         clock: &worker.clock,
+        protocol: backend.protocol,
         upgrade: None,
     }
 }
 
-fn refuse(exchange: &mut Exchange, backend: &Backend, refusal: &Refusal) -> Response<Outbound> {
+fn refuse(
+    exchange: &mut Exchange,
+    backend: &Backend,
+    refusal: &Refusal,
+    speaks_grpc: bool,
+) -> Response<Outbound> {
     counter!(names::HTTP_REFUSED, "reason" => refusal.reason()).increment(1);
     tracing::debug!(reason = refusal.reason(), error = %refusal, backend = backend.name, "request refused");
     exchange.settle(refusal.outcome());
-    refusal.response(Some(&backend.name)).map(|body| Outbound::Own(Some(body)))
+    let plain = refusal.response(Some(&backend.name));
+    if speaks_grpc {
+        grpc::refused(refusal, plain).map(Outbound::Own)
+    } else {
+        plain.map(|body| Outbound::Own(Some(body)))
+    }
 }

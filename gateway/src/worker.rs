@@ -166,7 +166,7 @@ impl View {
             .iter()
             .map(|(endpoint, settings)| {
                 let kept =
-                    earlier.iter().find(|pool| pool.endpoint == *endpoint && pool.settings == *settings);
+                    earlier.iter().find(|pool| *pool.endpoint == *endpoint && pool.settings == *settings);
                 kept.map_or_else(
                     || Pool::new(endpoint.clone(), settings.clone(), Rc::clone(clock)),
                     Rc::clone,

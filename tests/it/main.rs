@@ -16,4 +16,5 @@ mod tokens;
 mod alerts;
 mod sign;
 mod drain;
+mod grpc;
 mod seeds;

@@ -141,6 +141,7 @@ fn backend(i: usize) -> impl Strategy<Value = Backend> {
         values.iter_mut().zip(["a", "b", "c"]).for_each(|(value, name)| value.name = name.to_owned());
         Backend {
             name: format!("b{i}"),
+            protocol: weir_config::UpstreamProtocol::Auto,
             dialect: "kserve-v2".to_owned(),
             endpoints,
             management,

@@ -22,7 +22,7 @@ use crate::net::Stream;
 use crate::upstream::Lease;
 
 /// Interim answers to one request; more is a backend gone mad.
-const INTERIM_MAX: u32 = 32;
+pub(crate) const INTERIM_MAX: u32 = 32;
 
 /// Why an answer did not come, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,9 @@ pub enum AnswerError {
     /// The connection ended or broke.
     #[error("the connection broke")]
     Broken(#[source] io::Error),
+    /// The HTTP/2 stream or its connection failed.
+    #[error("the stream failed")]
+    Stream(#[source] h2::Error),
     /// What came is not HTTP.
     #[error("the answer is malformed")]
     Head(#[from] BadHead),

@@ -30,11 +30,19 @@ pub enum ConnectError {
     },
 }
 
-/// Connects to the pool's endpoint within `limit`.
+/// Connects to the pool's endpoint within `limit`, for HTTP/1.1.
 ///
 /// # Errors
 /// [`ConnectError`], decided here: refused and unresolvable are one, silence is the other.
 pub(super) async fn open(pool: &Rc<Pool>, limit: Duration) -> Result<Lease, ConnectError> {
+    Ok(pool.lease(stream(pool, limit).await?))
+}
+
+/// The same, for any protocol.
+///
+/// # Errors
+/// [`ConnectError`].
+pub(super) async fn stream(pool: &Pool, limit: Duration) -> Result<Stream, ConnectError> {
     let endpoint = &pool.endpoint;
     let authority = endpoint.authority();
     let connecting = TcpStream::connect((endpoint.host.as_str(), endpoint.port));
@@ -45,5 +53,5 @@ pub(super) async fn open(pool: &Rc<Pool>, limit: Duration) -> Result<Lease, Conn
     };
     let failed = |source| ConnectError::Failed { authority: pool.endpoint.authority(), source };
     stream.set_nodelay(true).map_err(failed)?;
-    Ok(pool.lease(Stream::from(stream)))
+    Ok(Stream::from(stream))
 }

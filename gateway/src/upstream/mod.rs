@@ -6,6 +6,7 @@
 
 mod pool;
 mod connect;
+pub mod h2;
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -18,7 +19,7 @@ use http::{request, response};
 use http_body::Frame;
 use metrics::counter;
 use tokio::time::{Instant, Sleep};
-use weir_config::Timeouts;
+use weir_config::{Timeouts, UpstreamProtocol};
 use weir_telemetry::names;
 
 pub use connect::ConnectError;
@@ -49,6 +50,8 @@ pub struct Ask<'a> {
     pub upload: &'a Rc<Upload>,
     /// The worker's clock.
     pub clock: &'a Rc<CoarseClock>,
+    /// What is spoken with the backend.
+    pub protocol: UpstreamProtocol,
     /// The protocol that the client wants to switch to, and may.
     pub upgrade: Option<&'a str>,
 }
@@ -67,6 +70,8 @@ pub struct Answer {
 pub enum AnswerBody {
     /// Over HTTP/1.1.
     H1(Receiving),
+    /// Over HTTP/2.
+    H2(Box<h2::Receiving>),
 }
 
 impl AnswerBody {
@@ -77,6 +82,7 @@ impl AnswerBody {
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
         match self {
             Self::H1(body) => body.poll_frame(cx),
+            Self::H2(body) => body.poll_frame(cx),
         }
     }
 
@@ -84,6 +90,7 @@ impl AnswerBody {
     pub fn is_end(&self) -> bool {
         match self {
             Self::H1(body) => body.is_end(),
+            Self::H2(body) => body.is_end(),
         }
     }
 
@@ -91,6 +98,7 @@ impl AnswerBody {
     pub fn left(&self) -> Option<u64> {
         match self {
             Self::H1(body) => body.left(),
+            Self::H2(body) => body.left(),
         }
     }
 
@@ -98,13 +106,8 @@ impl AnswerBody {
     pub fn give_back(self) {
         match self {
             Self::H1(body) => body.give_back(),
-        }
-    }
-
-    /// The connection, for a tunnel.
-    pub fn into_lease(self) -> Lease {
-        match self {
-            Self::H1(body) => body.into_lease(),
+            // Its slot is free from here on.
+            Self::H2(_) => {}
         }
     }
 }
@@ -114,6 +117,9 @@ impl AnswerBody {
 /// # Errors
 /// A [`Refusal`] that says which step failed and whose fault it was.
 pub async fn ask(ask: &Ask<'_>, head: &request::Parts) -> Result<Answer, Refusal> {
+    if ask.upgrade.is_none() && h2::speaks(ask.protocol, &head.headers) {
+        return h2::ask(ask, head).await;
+    }
     let lease = connection(ask).await?;
     let may_retry = lease.reused;
     if !may_retry {
@@ -151,17 +157,21 @@ async fn fresh(ask: &Ask<'_>) -> Result<Lease, Refusal> {
                 return Ok(lease);
             }
             Err(error) => {
-                let reason = match &error {
-                    ConnectError::Failed { .. } => "failed",
-                    ConnectError::Timeout { .. } => "timeout",
-                };
-                counter!(names::UPSTREAM_CONNECT_ERRORS, "backend" => ask.backend.to_owned(), "reason" => reason)
-                    .increment(1);
+                count_failure(ask.backend, &error);
                 last = Some(error);
             }
         }
     }
     Err(last.map_or(Refusal::NotImplemented("the backend has no endpoint"), Refusal::Connect))
+}
+
+fn count_failure(backend: &str, error: &ConnectError) {
+    let reason = match error {
+        ConnectError::Failed { .. } => "failed",
+        ConnectError::Timeout { .. } => "timeout",
+    };
+    counter!(names::UPSTREAM_CONNECT_ERRORS, "backend" => backend.to_owned(), "reason" => reason)
+        .increment(1);
 }
 
 /// How an attempt ended without an answer.
@@ -206,7 +216,8 @@ fn refusal(error: AnswerError) -> Refusal {
         AnswerError::Upload(InboundError::TooLarge(bytes)) => Refusal::BodyTooLarge(bytes),
         AnswerError::Upload(_) => Refusal::RequestBody,
         AnswerError::Unasked => Refusal::UnaskedUpgrade,
-        AnswerError::Broken(_) => Refusal::NoAnswer(error),
+        AnswerError::Stream(ref stream) if stream.is_library() => Refusal::BadAnswer(error),
+        AnswerError::Broken(_) | AnswerError::Stream(_) => Refusal::NoAnswer(error),
         AnswerError::Head(_) | AnswerError::Body(_) => Refusal::BadAnswer(error),
     }
 }

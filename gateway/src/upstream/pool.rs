@@ -9,6 +9,7 @@ use std::rc::Rc;
 use tokio::time::Instant;
 use weir_config::{Endpoint, Pool as Settings};
 
+use super::h2::Conns;
 use crate::front::CoarseClock;
 use crate::h1::wire::Wire;
 use crate::net::Stream;
@@ -24,9 +25,11 @@ struct Idle {
 #[derive(Debug)]
 pub struct Pool {
     /// Where its connections lead.
-    pub endpoint: Endpoint,
+    pub endpoint: Rc<Endpoint>,
     /// Its limits.
     pub settings: Settings,
+    /// Its HTTP/2 connections.
+    pub h2: Conns,
     idle: RefCell<Vec<Idle>>,
     lent: Cell<u32>,
     clock: Rc<CoarseClock>,
@@ -62,7 +65,8 @@ impl Drop for Lent {
 impl Pool {
     /// An empty pool.
     pub fn new(endpoint: Endpoint, settings: Settings, clock: Rc<CoarseClock>) -> Rc<Self> {
-        Rc::new(Self { endpoint, settings, idle: RefCell::new(Vec::new()), lent: Cell::new(0), clock })
+        let (h2, idle, lent) = (Conns::default(), RefCell::default(), Cell::default());
+        Rc::new(Self { endpoint: Rc::new(endpoint), settings, h2, idle, lent, clock })
     }
 
     /// The youngest idle connection that is still usable.
@@ -82,7 +86,7 @@ impl Pool {
 
     /// Connections open now, idle or not.
     pub fn open(&self) -> u32 {
-        self.lent.get() + u32::try_from(self.idle()).unwrap_or(u32::MAX)
+        self.lent.get() + u32::try_from(self.idle() + self.h2.open()).unwrap_or(u32::MAX)
     }
 
     /// Idle connections held now.
@@ -93,6 +97,7 @@ impl Pool {
     /// Closes what is idle for too long or already closed.
     pub fn sweep(&self) {
         self.idle.borrow_mut().retain_mut(|idle| idle.wire.is_quiet() && !self.expired(idle.since));
+        self.h2.sweep(|since| self.expired(since));
     }
 
     fn expired(&self, since: Instant) -> bool {

@@ -1,0 +1,238 @@
+//! The HTTP/2 connections to one endpoint, owned by one worker. A request takes a slot on one; the connection's frames are moved by a
+//! task of its own that ends with it.
+//!
+//! Another connection is opened only when every one has as many streams as its peer allows. No pings are sent: gRPC servers count
+//! them as an attack (`too_many_pings`), and a silent peer is noticed by the limits on waiting, which retire its connection.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::{Rc, Weak};
+
+use bytes::Bytes;
+use metrics::counter;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use weir_config::Endpoint;
+use weir_telemetry::names;
+
+use crate::refusal::Refusal;
+use crate::upstream::{Ask, ConnectError, Pool, connect, count_failure};
+
+/// Connections to one endpoint at one time. Above it requests wait for a stream, within `timeouts.first_byte`.
+const CONNECTIONS_MAX: usize = 64;
+/// Streams at one time on one connection, if the peer allows as many.
+const STREAMS_MAX: usize = 100;
+/// What an answer may have in flight: enough for 2 Gbit/s at a millisecond.
+const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+/// What all answers of a connection may have in flight: as much as they may alone, so that a slow client holds up nobody else.
+const CONNECTION_WINDOW_BYTES: u32 = STREAM_WINDOW_BYTES * STREAMS_MAX as u32;
+/// All fields of an answer's head. Above it the stream is reset.
+const HEADER_LIST_BYTES_MAX: u32 = 256 * 1024;
+/// What of a request waits in h2 to be written: then its body is not pulled.
+const SEND_BUFFER_BYTES: usize = 128 * 1024;
+
+type SendRequest = ::h2::client::SendRequest<Bytes>;
+
+/// The connections to one endpoint.
+#[derive(Debug, Default)]
+pub struct Conns {
+    all: RefCell<Vec<Rc<Conn>>>,
+    opening: Cell<bool>,
+    /// Openings that failed.
+    failures: Cell<u64>,
+    opened: Notify,
+}
+
+/// One connection. When nobody holds it any more, h2 says goodbye and closes it.
+#[derive(Debug)]
+struct Conn {
+    sender: SendRequest,
+    streams: Cell<usize>,
+    served: Cell<u32>,
+    since: Cell<Instant>,
+    ended: Rc<Cell<bool>>,
+}
+
+/// A place for one stream on a connection, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Slot {
+    conn: Rc<Conn>,
+    pool: Weak<Pool>,
+    endpoint: Rc<Endpoint>,
+}
+
+/// A stream on a connection to the first endpoint that can be reached.
+///
+/// # Errors
+/// [`Refusal::Connect`] with the last endpoint's reason.
+pub(super) async fn slot(ask: &Ask<'_>) -> Result<Slot, Refusal> {
+    let mut last = None;
+    for pool in &ask.pools {
+        match pool.h2.slot(ask, pool).await {
+            Ok(slot) => return Ok(slot),
+            Err(error) => {
+                count_failure(ask.backend, &error);
+                last = Some(error);
+            }
+        }
+    }
+    Err(last.map_or(Refusal::NotImplemented("the backend has no endpoint"), Refusal::Connect))
+}
+
+impl Conns {
+    /// Connections open now.
+    pub fn open(&self) -> usize {
+        self.all.borrow().len()
+    }
+
+    /// Lets go of what has ended or has been idle for too long.
+    pub fn sweep(&self, expired: impl Fn(Instant) -> bool) {
+        self.all
+            .borrow_mut()
+            .retain(|conn| !conn.ended.get() && (conn.streams.get() > 0 || !expired(conn.since.get())));
+    }
+
+    async fn slot(&self, ask: &Ask<'_>, pool: &Rc<Pool>) -> Result<Slot, ConnectError> {
+        let failures = self.failures.get();
+        loop {
+            if let Some(conn) = self.with_room(pool) {
+                return Ok(Slot::new(conn, pool));
+            }
+            if self.open() >= CONNECTIONS_MAX
+                && let Some(conn) = self.least_loaded()
+            {
+                return Ok(Slot::new(conn, pool));
+            }
+            // One opens, the others wait; when that has failed each of them tries for itself, and is told its own reason.
+            if !self.opening.get() || self.failures.get() != failures {
+                return self.connect(ask, pool).await;
+            }
+            self.opened.notified().await;
+        }
+    }
+
+    fn with_room(&self, pool: &Pool) -> Option<Rc<Conn>> {
+        let served_max = pool.settings.requests_per_connection_max;
+        self.all.borrow_mut().retain(|conn| !conn.ended.get());
+        let all = self.all.borrow();
+        let found = all.iter().find(|conn| {
+            conn.streams.get() < conn.sender.current_max_send_streams().min(STREAMS_MAX)
+                && (served_max == 0 || conn.served.get() < served_max)
+        });
+        found.map(Rc::clone)
+    }
+
+    fn least_loaded(&self) -> Option<Rc<Conn>> {
+        self.all.borrow().iter().min_by_key(|conn| conn.streams.get()).map(Rc::clone)
+    }
+
+    async fn connect(&self, ask: &Ask<'_>, pool: &Rc<Pool>) -> Result<Slot, ConnectError> {
+        let opening = Opening::begin(self);
+        let stream = connect::stream(pool, ask.timeouts.connect).await?;
+        let handshake = builder().handshake::<_, Bytes>(stream).await;
+        let (sender, connection) = handshake.map_err(|error| ConnectError::Failed {
+            authority: pool.endpoint.authority(),
+            source: io::Error::other(error),
+        })?;
+        counter!(names::UPSTREAM_CONNECTIONS, "backend" => ask.backend.to_owned()).increment(1);
+        let ended = Rc::new(Cell::new(false));
+        let end = Ended(Rc::clone(&ended));
+        tokio::task::spawn_local(async move {
+            let _end = end;
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "HTTP/2 connection to a backend ended");
+            }
+        });
+        let conn = Rc::new(Conn {
+            sender,
+            streams: Cell::new(0),
+            served: Cell::new(0),
+            since: Cell::new(Instant::now()),
+            ended,
+        });
+        self.all.borrow_mut().push(Rc::clone(&conn));
+        opening.done();
+        Ok(Slot::new(conn, pool))
+    }
+}
+
+fn builder() -> ::h2::client::Builder {
+    let mut builder = ::h2::client::Builder::new();
+    builder
+        .enable_push(false)
+        .initial_max_send_streams(STREAMS_MAX)
+        .initial_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_header_list_size(HEADER_LIST_BYTES_MAX)
+        .max_send_buffer_size(SEND_BUFFER_BYTES);
+    builder
+}
+
+impl Slot {
+    fn new(conn: Rc<Conn>, pool: &Rc<Pool>) -> Self {
+        conn.streams.set(conn.streams.get() + 1);
+        conn.served.set(conn.served.get().saturating_add(1));
+        Self { conn, pool: Rc::downgrade(pool), endpoint: Rc::clone(&pool.endpoint) }
+    }
+
+    /// A handle to open the stream with.
+    pub(super) fn sender(&self) -> SendRequest {
+        self.conn.sender.clone()
+    }
+
+    /// Where it leads.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// No new request goes over this connection.
+    pub(super) fn retire(&self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.h2.all.borrow_mut().retain(|conn| !Rc::ptr_eq(conn, &self.conn));
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let left = self.conn.streams.get().saturating_sub(1);
+        self.conn.streams.set(left);
+        if left == 0 {
+            self.conn.since.set(Instant::now());
+        }
+    }
+}
+
+/// Says that a connection's task has ended, however it did.
+struct Ended(Rc<Cell<bool>>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.set(true);
+    }
+}
+
+/// One connection is being opened; whoever waits for it is woken also when that fails or is given up.
+struct Opening<'a> {
+    conns: &'a Conns,
+    failed: bool,
+}
+
+impl<'a> Opening<'a> {
+    fn begin(conns: &'a Conns) -> Self {
+        conns.opening.set(true);
+        Self { conns, failed: true }
+    }
+
+    fn done(mut self) {
+        self.failed = false;
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.conns.opening.set(false);
+        self.conns.failures.set(self.conns.failures.get() + u64::from(self.failed));
+        self.conns.opened.notify_waiters();
+    }
+}
