@@ -81,6 +81,13 @@ fn the_committed_rules_are_fresh() {
 }
 
 #[test]
+fn the_committed_dashboards_are_fresh() {
+    for (name, text) in generate::dashboards() {
+        fresh(&format!("grafana/{name}.json"), &text);
+    }
+}
+
+#[test]
 fn promtool_has_nothing_against_the_rules_static_or_of_the_examples() {
     let folder = std::env::temp_dir().join(format!("weir-rules-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();

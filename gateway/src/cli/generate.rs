@@ -1,10 +1,12 @@
-//! Commands that make files for other tools: `rules`. They read a configuration at most, and open no socket.
+//! Commands that make files for other tools: `rules`, `dashboards`. They read a configuration at most, and open no socket.
 
+use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueEnum};
 use weir_config::{LoadError, Slo};
 use weir_telemetry::generate::{self, Runbooks, Tool};
 
@@ -33,6 +35,24 @@ enum Format {
     Sloth,
     /// ServiceLevelObjectives of Pyrra; needs --config
     Pyrra,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DashboardsCommand {
+    /// Write all dashboards as files that Grafana imports
+    #[command(
+        after_help = "Examples:\n  weir dashboards export -o /var/lib/grafana/dashboards\n  weir dashboards export --only model > model.json"
+    )]
+    Export {
+        /// Folder to write to
+        #[arg(short, long, value_name = "FOLDER", default_value = "grafana")]
+        output: PathBuf,
+        /// Print one of them instead
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
+    },
+    /// List them
+    List,
 }
 
 pub(super) fn rules(args: &RulesArgs) -> anyhow::Result<ExitCode> {
@@ -69,4 +89,31 @@ fn text(args: &RulesArgs, slos: &[Slo], runbooks: &Runbooks) -> anyhow::Result<S
         "there is no SLO to make rules of: give a file that has `slos` with --config"
     );
     Ok(generate::rules(tool, slos, runbooks))
+}
+
+pub(super) fn dashboards(command: &DashboardsCommand) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout();
+    let all = generate::dashboards();
+    match command {
+        DashboardsCommand::List => {
+            for (name, _) in &all {
+                writeln!(out, "{name}")?;
+            }
+        }
+        DashboardsCommand::Export { only: Some(name), .. } => {
+            let Some((_, text)) = all.iter().find(|(known, _)| known == name) else {
+                anyhow::bail!("there is no dashboard {name:?}; `weir dashboards list` lists them");
+            };
+            write!(out, "{text}")?;
+        }
+        DashboardsCommand::Export { output, only: None } => {
+            fs::create_dir_all(output).with_context(|| format!("cannot make {}", output.display()))?;
+            for (name, text) in &all {
+                let file = output.join(format!("{name}.json"));
+                fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+                writeln!(out, "{}", file.display())?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -58,6 +58,9 @@ enum Command {
         after_help = "Examples:\n  weir rules > weir.rules.yml\n  weir rules -c weir.yaml --format operator | kubectl apply -f -\n  weir rules -c weir.yaml --format sloth"
     )]
     Rules(generate::RulesArgs),
+    /// Write dashboards for Grafana
+    #[command(subcommand)]
+    Dashboards(generate::DashboardsCommand),
 }
 
 /// Where the configuration comes from.
@@ -170,6 +173,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::serve(args),
         Command::Check(args) => config::check(&args),
         Command::Config(command) => config::print(command),
+        Command::Dashboards(command) => generate::dashboards(&command),
         Command::Rules(args) => generate::rules(&args),
         Command::Metrics(MetricsCommand::List { json }) => config::metrics(json),
         Command::Demo(args) => demo::run(demo::Options {

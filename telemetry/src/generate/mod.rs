@@ -9,9 +9,11 @@ mod slo_alerts;
 mod fleet_alerts;
 mod rules;
 mod tools;
+mod dashboard;
 
 use weir_config::Slo;
 
+pub use dashboard::dashboards;
 pub use rules::{Runbooks, alert_names};
 
 /// The tool that rules are for.
