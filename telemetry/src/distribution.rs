@@ -4,7 +4,11 @@
 //! estimate `2lu/(l+u)` is off by at most `(g-1)/(g+1)` with `g = u/l ≤ 2^(1/8)`: 4.33 %. Below 61 µs and above
 //! 1,024 s the grid does not resolve and the estimate is that edge.
 
+mod counts;
+
 use std::time::Duration;
+
+use counts::Counts;
 
 use crate::store::dense::Dense;
 use crate::store::grid::{BOUNDS, CELLS, TOP_NS, edges};
@@ -14,20 +18,20 @@ use crate::store::grid::{BOUNDS, CELLS, TOP_NS, edges};
 pub struct Distribution {
     sum_ns: u128,
     first: usize,
-    counts: Vec<u64>,
+    counts: Counts,
 }
 
 impl Distribution {
     /// How many were recorded.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
+        self.counts.sum()
     }
 
     /// Whether none was.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.counts.is_empty()
+        self.counts.len() == 0
     }
 
     /// Their sum in nanoseconds, exact.
@@ -69,7 +73,7 @@ impl Distribution {
 
     /// The cells that were hit or lie between such, with their counts: `(cell, count)`, ascending.
     pub(crate) fn cells(&self) -> impl Iterator<Item = (usize, u64)> {
-        self.counts.iter().enumerate().map(|(at, count)| (self.first + at, *count))
+        self.counts.iter().enumerate().map(|(at, count)| (self.first + at, count))
     }
 
     /// How many lie up to each of ascending bounds, which are given as [`grid::cells_up_to`] does.
@@ -91,23 +95,17 @@ impl Distribution {
         self.sum_ns += u128::from(dense.sum);
         let Some((first, hit)) = dense.hit() else { return };
         self.cover(first, first + hit.len() - 1);
-        let ours = self.counts.iter_mut().skip(first - self.first);
-        for (ours, theirs) in ours.zip(hit) {
-            *ours += u64::from(*theirs);
-        }
+        self.counts.add(first - self.first, hit);
     }
 
     /// Adds another distribution.
     pub fn merge(&mut self, other: &Self) {
         self.sum_ns += other.sum_ns;
-        if other.counts.is_empty() {
+        if other.is_empty() {
             return;
         }
         self.cover(other.first, other.first + other.counts.len() - 1);
-        let ours = self.counts.iter_mut().skip(other.first - self.first);
-        for (ours, theirs) in ours.zip(&other.counts) {
-            *ours += theirs;
-        }
+        self.counts.merge(other.first - self.first, &other.counts);
     }
 
     /// What is here and was not yet in `earlier`, a former state of the same distribution.
@@ -115,13 +113,12 @@ impl Distribution {
     pub fn since(&self, earlier: &Self) -> Self {
         let mut rest = self.clone();
         rest.sum_ns = self.sum_ns.saturating_sub(earlier.sum_ns);
-        for (cell, count) in earlier.cells() {
-            if let Some(ours) = cell.checked_sub(self.first).and_then(|at| rest.counts.get_mut(at)) {
-                *ours = ours.saturating_sub(count);
-            }
+        // What an earlier state has, a later one covers.
+        if let Some(at) = earlier.first.checked_sub(self.first) {
+            rest.counts.take(at, earlier.counts.iter());
         }
-        if rest.counts.iter().all(|count| *count == 0) {
-            rest.counts = Vec::new();
+        if rest.count() == 0 {
+            rest.counts = Counts::default();
         }
         rest
     }
@@ -134,17 +131,14 @@ impl Distribution {
 
     /// Makes the stretch include `first..=last`.
     fn cover(&mut self, first: usize, last: usize) {
-        if self.counts.is_empty() {
+        if self.is_empty() {
             self.first = first;
         }
         if first < self.first {
-            self.counts.splice(0..0, std::iter::repeat_n(0, self.first - first));
+            self.counts.grow_front(self.first - first);
             self.first = first;
         }
-        if self.counts.len() <= last - self.first {
-            self.counts.reserve_exact(last + 1 - self.first - self.counts.len());
-            self.counts.resize(last + 1 - self.first, 0);
-        }
+        self.counts.grow_to(last + 1 - self.first);
     }
 }
 

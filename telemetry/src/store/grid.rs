@@ -23,18 +23,20 @@ pub(crate) static BOUNDS: [u64; 256] = bounds();
 
 /// The cell of a duration.
 ///
-/// A look-up by the exponent and the four bits below it, then at most two compares ([`START`] proves the two).
+/// A look-up by the exponent and the four bits below it, which the float of that value has side by side, then at most
+/// two compares ([`START`] proves the two).
 #[inline]
-pub(crate) fn index(ns: u64) -> usize {
-    let ns = ns.max(LOW);
-    let exponent = ns.ilog2();
-    // The bits below the leading one come with it, 16 to 31, which the bias takes off again.
-    let position = ((exponent << SUB_BITS) as usize + (ns >> (exponent - SUB_BITS)) as usize) - BIAS;
+pub(crate) fn index(ns: u64) -> u8 {
+    // All above are in the last cell, and below 2^53 the float is exact.
+    let ns = ns.min(ABOVE_NS);
+    let float = (ns as i64 as f64).to_bits();
+    // 0 has an exponent far below: it wraps to a position of the first cell.
+    let position = (float >> (f64::MANTISSA_DIGITS - 1 - SUB_BITS)).wrapping_sub(BIAS) as usize % POSITIONS;
     let first = START.get(position).copied().unwrap_or(0);
     let second = first.wrapping_add(1);
     // A byte is always inside of the padded bounds: the compiler drops these checks.
-    let above = |cell: u8| usize::from(BOUNDS.get(usize::from(cell)).is_some_and(|bound| ns > *bound));
-    usize::from(first) + above(first) + above(second)
+    let above = |cell: u8| u8::from(BOUNDS.get(usize::from(cell)).is_some_and(|bound| ns > *bound));
+    first + above(first) + above(second)
 }
 
 /// The bounds of a cell in nanoseconds: `(lower, upper]`. The overflow cell has no upper one.
@@ -96,11 +98,12 @@ const MS: u64 = 1_000_000;
 /// Sixteen look-up positions for each power of two: fine enough that no position spans more than two bounds.
 const SUB_BITS: u32 = 4;
 const SUB: usize = 1 << SUB_BITS;
-/// Everything below 2^15 ns is in the first cell anyway.
-const LOW_EXPONENT: u32 = 15;
-const LOW: u64 = 1 << LOW_EXPONENT;
-const POSITIONS: usize = (u64::BITS - LOW_EXPONENT) as usize * SUB;
-const BIAS: usize = (LOW_EXPONENT as usize + 1) * SUB;
+/// Positions of 64 powers of two from 1 ns on, a power of two itself so that a remainder is a mask.
+const POSITIONS: usize = u64::BITS as usize * SUB;
+/// The position of 1 ns in a float's upper bits.
+const BIAS: u64 = (f64::MAX_EXP as u64 - 1) << SUB_BITS;
+/// A duration of the last cell.
+const ABOVE_NS: u64 = 1 << 41;
 
 /// First possible cell of each look-up position.
 static START: [u8; POSITIONS] = starts();
@@ -147,13 +150,14 @@ const fn starts() -> [u8; POSITIONS] {
     let mut starts = [0; POSITIONS];
     let mut position = 0;
     while position < POSITIONS {
-        let step = (LOW >> SUB_BITS) << (position / SUB);
-        let lowest = step * (SUB + position % SUB) as u64;
+        // In sixteenths of a nanosecond, since a step of the lowest powers is less than one.
+        let (step, sixteenths) = (1_u128 << (position / SUB), (SUB + position % SUB) as u128);
+        let (lowest, next) = (step * sixteenths, step * (sixteenths + 1));
         let mut cell = 0;
-        while bounds[cell] < lowest {
+        while (bounds[cell] as u128) << SUB_BITS < lowest {
             cell += 1;
         }
-        let spanned = bounds[cell + 2] <= lowest + (step - 1);
+        let spanned = (bounds[cell + 2] as u128) << SUB_BITS < next;
         assert!(!spanned || bounds[cell + 2] == u64::MAX, "a position spans at most two bounds");
         starts[position] = cell as u8;
         position += 1;
@@ -175,11 +179,12 @@ mod tests {
     fn index_is_the_partition_point_at_every_bound_and_one_nanosecond_around_it() {
         for bound in BOUNDS.iter().take(CELLS - 1) {
             for ns in [bound - 1, *bound, bound + 1] {
-                assert_eq!(index(ns), partition_point(ns), "at {ns} ns");
+                assert_eq!(usize::from(index(ns)), partition_point(ns), "at {ns} ns");
             }
         }
-        for ns in [0, 1, u64::MAX, u64::MAX / 2, u64::MAX / 2 + 1, LOW, LOW - 1] {
-            assert_eq!(index(ns), partition_point(ns), "at {ns} ns");
+        for ns in [0, 1, 2, 3, u64::MAX, u64::MAX / 2, u64::MAX / 2 + 1, ABOVE_NS - 1, ABOVE_NS, ABOVE_NS + 1]
+        {
+            assert_eq!(usize::from(index(ns)), partition_point(ns), "at {ns} ns");
         }
     }
 
@@ -214,7 +219,7 @@ mod tests {
         #[test]
         fn index_is_the_partition_point_of_any_duration(ns in any::<u64>(), shift in 0_u32..64) {
             let ns = ns >> shift;
-            prop_assert_eq!(index(ns), partition_point(ns));
+            prop_assert_eq!(usize::from(index(ns)), partition_point(ns));
         }
     }
 }
