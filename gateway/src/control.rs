@@ -114,7 +114,11 @@ async fn tick(state: Arc<State>) {
     upkeep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = publish.tick() => state.store.tick(state.epoch.elapsed()),
+            _ = publish.tick() => {
+                // Tens of thousands of busy models take tens of milliseconds: not of this thread, which has others to answer.
+                let state = Arc::clone(&state);
+                _ = tokio::task::spawn_blocking(move || state.store.tick(state.epoch.elapsed())).await;
+            }
             _ = upkeep.tick() => {
                 refresh(&state);
                 state.process.upkeep();

@@ -35,13 +35,16 @@ pub(super) async fn one(
     Given(state): Given<Arc<State>>,
     Path((backend, name)): Path<(String, String)>,
 ) -> Response {
-    match state.store.model(&backend, &name) {
+    // It may have to wait for a scrape's fold: not on the thread that answers health checks.
+    let built = tokio::task::spawn_blocking(move || match state.store.model(&backend, &name) {
         Some(found) => Json(model(&found)).into_response(),
         None => {
-            let body = json!({ "error": "unknown_model", "message": format!("backend {backend:?} has no model {name:?}") });
+            let message = format!("backend {backend:?} has no model {name:?}");
+            let body = json!({ "error": "unknown_model", "message": message });
             (StatusCode::NOT_FOUND, Json(body)).into_response()
         }
-    }
+    });
+    built.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
 fn model(model: &ModelSnapshot) -> Value {
