@@ -117,7 +117,7 @@ impl Scan {
                 State::InText(node, quoted, is_told) => {
                     self.text(rest, (node, quoted, is_told), places, sink)
                 }
-                State::InKey(quoted) => self.key(byte, quoted, places),
+                State::InKey(quoted) => self.key(rest, quoted, places),
                 State::InScalar(node, scalar) => self.scalar(byte, node, scalar, places, sink),
                 State::Lost => return,
                 _ if byte.is_ascii_whitespace() => 1,
@@ -217,8 +217,9 @@ impl Scan {
         1
     }
 
-    fn key(&mut self, byte: u8, quoted: Quoted, places: &Places) -> usize {
-        self.state = match (quoted, byte) {
+    fn key(&mut self, rest: &[u8], quoted: Quoted, places: &Places) -> usize {
+        let Some(byte) = rest.first() else { return 0 };
+        self.state = match (quoted, *byte) {
             // An escaped key is at no place: no server writes a plain letter so.
             (Quoted::Escaped, _) => State::InKey(Quoted::Plain),
             (Quoted::Plain, b'\\') => {
@@ -229,9 +230,10 @@ impl Scan {
                 let node = self.level().map_or(NodeId::NOWHERE, |level| level.node);
                 State::Colon(self.word().map_or(NodeId::NOWHERE, |word| places.child(node, word)))
             }
-            (Quoted::Plain, byte) => {
-                self.push(byte);
-                State::InKey(Quoted::Plain)
+            (Quoted::Plain, _) => {
+                let used = past_plain(rest);
+                self.push(rest.get(..used).unwrap_or_default());
+                return used;
             }
         };
         1
@@ -268,7 +270,7 @@ impl Scan {
                 _ => Quoted::Plain,
             };
             if matches!((quoted, next), (Quoted::Plain, Quoted::Plain)) {
-                self.push(*byte);
+                self.push(std::slice::from_ref(byte));
             } else {
                 self.word_len = WORD_MAX + 1;
             }
@@ -342,17 +344,24 @@ impl Scan {
         at + 1
     }
 
-    fn push(&mut self, byte: u8) {
-        if let Some(place) = self.word.get_mut(self.word_len) {
-            *place = byte;
+    fn push(&mut self, bytes: &[u8]) {
+        let end = self.word_len + bytes.len();
+        if let Some(place) = self.word.get_mut(self.word_len..end) {
+            place.copy_from_slice(bytes);
         }
-        self.word_len = (self.word_len + 1).min(WORD_MAX + 1);
+        self.word_len = end.min(WORD_MAX + 1);
     }
 
     /// The word, if it fits.
     fn word(&self) -> Option<&[u8]> {
         self.word.get(..self.word_len)
     }
+}
+
+/// How many bytes of a key come before its end or an escape, of which at least the first does. Keys are short: a loop is quicker than
+/// a call.
+fn past_plain(rest: &[u8]) -> usize {
+    rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(rest.len())
 }
 
 /// Goes on within a text up to its closing quote, which is left; says how far, and whether the next byte is escaped.
