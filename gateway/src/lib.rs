@@ -2,7 +2,8 @@
 //!
 //! The request path, in its order: `front` (sockets) → `proxy` (the spine) → `identify` (whose model?) → `upstream` (ask a backend) →
 //! `classify` (hot or cold?) → `body` (relay) → one observation when the `exchange` is settled. Called on it: `numbers` (what answers
-//! tell of themselves), `sign` (for AWS). Beside it: `residency` (what is loaded where), `admin` (ask and scrape), `alerts` (tell people), `control` (everything that is not a request), `demo`.
+//! tell of themselves), `sign` (for AWS). Beside it: `residency` (what is loaded where), `admin` (ask and scrape), `alerts` (tell
+//! people), `control` (everything that is not a request), `demo`.
 
 pub mod cli;
 pub mod app;

@@ -3,8 +3,8 @@
 //! for them, and what cannot be read is counted and left out.
 //!
 //! Cost for a backend without such rules: one comparison. Otherwise one block of this thread's spare ones, one header look-up for
-//! each value, and for answers that are scanned one look at the clock a piece and some nanoseconds a byte (benches/numbers.rs); no allocation once a
-//! thread has its blocks.
+//! each value, and for answers that are scanned one look at the clock a piece and some nanoseconds a byte (`benches/numbers.rs`); no
+//! allocation once a thread has its blocks.
 
 mod moment;
 mod values;
