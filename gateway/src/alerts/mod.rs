@@ -1,7 +1,7 @@
 //! Tells people: what fires and what is resolved goes to Alertmanagers and webhooks, until each has taken it.
 //!
 //! There is no queue. What is to be told is worked out anew every second from the alerts there are and from what each
-//! receiver has taken ([`told`]); a receiver that is down or slow costs nothing but its own news, and when it is back it is
+//! receiver has taken (`told`); a receiver that is down or slow costs nothing but its own news, and when it is back it is
 //! told how things stand, what was resolved meanwhile too. The store bounds how many alerts there are, `told` how many
 //! resolved ones are kept for who has not heard. From the drain's beginning on nobody is told anything: what ends then is no
 //! model's fault.

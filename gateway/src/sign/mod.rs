@@ -6,8 +6,8 @@
 //! change is not (hop-by-hop fields, `via`, `x-forwarded-*`, `user-agent`).
 //!
 //! The signing itself is `aws-sigv4`'s. Credentials are not `aws-config`'s: that is 50 crates more, a second HTTP client and TLS stack
-//! among them, for four sources that are a file, three variables and two plain-HTTP calls ([`sources`]). They are fetched and renewed
-//! by the control plane ([`keys`]); a request takes what is there, and waits no longer than `sign.wait` when nothing is.
+//! among them, for four sources that are a file, three variables and two plain-HTTP calls (`sources`). They are fetched and renewed
+//! by the control plane (`keys`); a request takes what is there, and waits no longer than `sign.wait` when nothing is.
 //!
 //! Cost: one hash of the body, five short ones for the signature, some 30 small allocations. Secrets are in no log and no `Debug`.
 

@@ -1,8 +1,8 @@
 //! Asks a backend over HTTP/2: gRPC calls, and everything else where `backends[].protocol` says so.
 //!
 //! The `h2` crate itself and not hyper's client above it: request and answer stay in the request's own task, as over HTTP/1.1, and an
-//! error says whether the backend has processed anything. Connections are shared ([`conns`]); what one request does on its stream is
-//! in [`stream`]. Dropping a request or its answer on the way resets the stream with CANCEL.
+//! error says whether the backend has processed anything. Connections are shared (`conns`); what one request does on its stream is
+//! in `stream`. Dropping a request or its answer on the way resets the stream with CANCEL.
 //!
 //! A second try is made only when the backend has said that it did not process the first: `REFUSED_STREAM`, or a GOAWAY that does not
 //! cover the stream (RFC 9113 §8.7), and when the body is still at hand.
