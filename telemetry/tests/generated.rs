@@ -88,6 +88,26 @@ fn the_committed_dashboards_are_fresh() {
 }
 
 #[test]
+fn the_committed_templates_of_cloudwatch_are_fresh() {
+    fresh("cloudwatch/alarms.yaml", &generate::rules(Tool::CloudWatch, &[], &Runbooks::default()));
+    fresh("cloudwatch/dashboard.yaml", &generate::cloud_dashboard());
+    fresh("cloudwatch/agent.json", &generate::cloud_agent());
+}
+
+#[test]
+fn cloudwatch_has_alarms_for_each_model_that_a_promise_names() {
+    let named = |models: &[&str]| Slo {
+        models: models.iter().map(|&model| model.to_owned()).collect(),
+        backend: Some("b".to_owned()),
+        ..all_slos()[0].clone()
+    };
+    let text = generate::rules(Tool::CloudWatch, &[named(&["a", "c", "d-*"])], &Runbooks::default());
+    assert_eq!(text.matches("Type: \"AWS::CloudWatch::Alarm\"").count(), 2 * 5, "{text}");
+    assert_eq!(text.matches("Type: \"AWS::CloudWatch::CompositeAlarm\"").count(), 2 * 2, "{text}");
+    assert!(!text.contains("AllowedPercent"), "{text}");
+}
+
+#[test]
 fn promtool_has_nothing_against_the_rules_static_or_of_the_examples() {
     let folder = std::env::temp_dir().join(format!("weir-rules-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
@@ -132,9 +152,10 @@ fn exists(metric: &str) -> bool {
 
 #[test]
 fn every_metric_in_the_rules_exists() {
-    for tool in [Tool::Prometheus, Tool::Operator, Tool::Sloth, Tool::Pyrra] {
+    for tool in [Tool::Prometheus, Tool::Operator, Tool::Sloth, Tool::Pyrra, Tool::CloudWatch] {
         let text = generate::rules(tool, &all_slos(), &Runbooks::default());
-        assert!(metrics(&text).count() > 5, "{text}");
+        let promises = if tool == Tool::CloudWatch { 0 } else { 5 };
+        assert!(metrics(&text).count() >= promises, "{text}");
         metrics(&text).for_each(|metric| assert!(exists(metric), "{metric}"));
     }
     metrics(&static_rules()).for_each(|metric| assert!(exists(metric), "{metric}"));

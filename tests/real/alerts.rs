@@ -201,6 +201,25 @@ fn wait_told(hears: &Receiver<Value>, status: &str) {
     }
 }
 
+#[test]
+fn cloudformation_has_nothing_against_the_templates() {
+    let lint = lab().join("cfn/venv/bin/cfn-lint");
+    assert!(lint.exists(), "cfn-lint is not installed, run tests/real/setup cfn");
+    let named = Scratch::new(
+        "slos.yaml",
+        "backends: [{dialect: triton, endpoints: [\"http://127.0.0.1:1\"]}]\n\
+         slos: [{name: fast, models: [a, b], latency: {below: 50ms}}, {name: all, error_rate_max: 1%}]\n",
+    );
+    let rules = weir_prints(&["rules", "--format", "cloudwatch", "-c", named.path()]);
+    let rules = Scratch::new("alarms.yaml", &rules);
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/cloudwatch");
+    let output = Command::new(lint)
+        .args([&folder.join("alarms.yaml"), &folder.join("dashboard.yaml"), &rules.0])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
 /// Queries that have no answer while nothing fails and nothing is put out of memory.
 const EMPTY: [&str; 16] = [
     "weir_model_evictions_total",

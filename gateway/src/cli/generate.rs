@@ -35,6 +35,8 @@ enum Format {
     Sloth,
     /// ServiceLevelObjectives of Pyrra; needs --config
     Pyrra,
+    /// Alarms as CloudFormation: without --config for one model that parameters name, with it for the models that SLOs name
+    Cloudwatch,
 }
 
 #[derive(Debug, Subcommand)]
@@ -82,6 +84,7 @@ fn text(args: &RulesArgs, slos: &[Slo], runbooks: &Runbooks) -> anyhow::Result<S
         Format::Operator => Tool::Operator,
         Format::Sloth => Tool::Sloth,
         Format::Pyrra => Tool::Pyrra,
+        Format::Cloudwatch => Tool::CloudWatch,
     };
     let needs_slos = matches!(tool, Tool::Sloth | Tool::Pyrra);
     anyhow::ensure!(

@@ -10,9 +10,11 @@ mod fleet_alerts;
 mod rules;
 mod tools;
 mod dashboard;
+mod cloud;
 
 use weir_config::Slo;
 
+pub use cloud::{cloud_agent, cloud_dashboard};
 pub use dashboard::dashboards;
 pub use rules::{Runbooks, alert_names};
 
@@ -27,6 +29,8 @@ pub enum Tool {
     Sloth,
     /// `ServiceLevelObjective` of Pyrra.
     Pyrra,
+    /// Alarms of CloudWatch, as CloudFormation.
+    CloudWatch,
 }
 
 /// Rules for a tool. With promises each has its own window, hold and severity; without, they are those for any
@@ -38,5 +42,6 @@ pub fn rules(tool: Tool, slos: &[Slo], runbooks: &Runbooks) -> String {
         Tool::Operator => rules::operator(slos, runbooks),
         Tool::Sloth => tools::sloth(slos),
         Tool::Pyrra => tools::pyrra(slos),
+        Tool::CloudWatch => cloud::alarms(slos),
     }
 }
