@@ -22,7 +22,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tower::Service;
 use weir_config::{BackendFlag, Config};
@@ -111,7 +111,7 @@ fn proxy(address: SocketAddr) -> Proxy {
         drain: never.clone(),
         abort: never,
         beat: Arc::new(Beat::default()),
-        listeners: Vec::new(),
+        commands: mpsc::unbounded_channel().1,
     };
     let peer = "127.0.0.1:1".parse().unwrap();
     Proxy::new(Worker::new(&orders), Conn::new(peer, Duration::from_secs(60), Rc::new(CoarseClock::new())))

@@ -26,8 +26,15 @@ pub enum LoadError {
 
 /// Reads the file and parses it; `env` answers `${VAR}`.
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, LoadError> {
-    let text = read(path).map_err(|source| LoadError::Io { path: path.to_owned(), source })?;
-    read::parse(&text, &path.display().to_string(), env).map_err(LoadError::Invalid)
+    read::parse(&text(path)?, &path.display().to_string(), env).map_err(LoadError::Invalid)
+}
+
+/// The file's text, for [`parse`](crate::parse).
+///
+/// # Errors
+/// [`LoadError::Io`].
+pub fn text(path: &Path) -> Result<String, LoadError> {
+    read(path).map_err(|source| LoadError::Io { path: path.to_owned(), source })
 }
 
 fn read(path: &Path) -> io::Result<String> {

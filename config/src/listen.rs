@@ -151,7 +151,12 @@ pub enum ForwardedPolicy {
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Drain {
-    /// Time that requests in flight have to end after SIGTERM. Default `30s`; 0s to 1h.
+    /// Time between `/readyz` saying 503 and the end of accepting, for load balancers to notice. Default `0s`; 0s to 10m.
+    #[serde(with = "duration")]
+    #[schemars(with = "DurationText")]
+    #[garde(custom(duration_within("0s", "10m")))]
+    pub delay: Duration,
+    /// Time that requests in flight have to end once accepting has ended. Default `30s`; 0s to 1h.
     #[serde(with = "duration")]
     #[schemars(with = "DurationText")]
     #[garde(custom(duration_within("0s", "1h")))]
@@ -160,6 +165,6 @@ pub struct Drain {
 
 impl Default for Drain {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(30) }
+        Self { delay: Duration::ZERO, deadline: Duration::from_secs(30) }
     }
 }

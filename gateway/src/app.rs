@@ -1,12 +1,12 @@
 //! The whole gateway as one value: started from a configuration, drained, waited for.
 //!
-//! N worker threads carry the data; one control thread carries everything else (`control.rs`).
+//! N worker threads carry the data; one control thread carries everything else (`life/run.rs`).
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -15,11 +15,10 @@ use weir_config::Config;
 use weir_telemetry::{Process, Store};
 
 use crate::alerts::Clock;
-use crate::control::{self, Control};
-use crate::front::reuseport;
+use crate::life::{self, Ask, Control, Ended, Fleet, Inherited, Present, Sockets, Source};
 use crate::live::{CompileError, Live, Shared};
 use crate::residency::Residency;
-use crate::worker::{self, Beat, Orders};
+use crate::worker::Beat;
 
 /// A running gateway. Dropping it does not stop it: [`Gateway::drain`] and [`Gateway::wait`] do.
 #[derive(Debug)]
@@ -30,9 +29,24 @@ pub struct Gateway {
     pub admin: SocketAddr,
     /// The telemetry store.
     pub store: Arc<Store>,
+    /// Asks something of the control plane.
+    pub asks: mpsc::UnboundedSender<Ask>,
     drain: watch::Sender<bool>,
     signals: watch::Sender<bool>,
-    control: JoinHandle<usize>,
+    control: JoinHandle<Ended>,
+}
+
+/// What a gateway is started with.
+#[derive(Debug)]
+pub struct Start {
+    /// The configuration.
+    pub config: Config,
+    /// What tells it from others.
+    pub hash: String,
+    /// Where it came from, if it can be loaded again.
+    pub source: Option<Source>,
+    /// Listening sockets that are open already.
+    pub inherited: Inherited,
 }
 
 /// Why a gateway did not start.
@@ -67,66 +81,57 @@ pub struct State {
     pub beats: Vec<Arc<Beat>>,
     /// Whether new traffic is welcome.
     pub ready: AtomicBool,
+    /// What runs, as it is told to operators.
+    pub present: Mutex<Present>,
+    /// Asks something of the control plane.
+    pub asks: mpsc::UnboundedSender<Ask>,
 }
 
 impl Gateway {
+    /// Starts from a configuration that cannot be loaded again.
+    ///
+    /// # Errors
+    /// See [`Gateway::start_from`].
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let hash = life::hash_of(weir_config::show(&config).as_bytes());
+        Self::start_from(Start { config, hash, source: None, inherited: Inherited::default() })
+    }
+
     /// Opens every socket, then starts every thread. When it returns, connections are accepted.
     ///
     /// # Errors
     /// A [`StartError`] that names the address or rule; nothing is left running.
-    pub fn start(config: Config) -> Result<Self, StartError> {
+    pub fn start_from(start: Start) -> Result<Self, StartError> {
+        let Start { config, hash, source, mut inherited } = start;
         let count = workers(&config);
-        let store = Store::new(&config.telemetry, count);
-        let process = Process::install();
-        let residency = Residency::default();
-        let state = Arc::new(State {
-            epoch: Instant::now(),
-            clock: Clock::now(),
-            shared: Shared::new(Live::compile(config, 1, &store, &residency)?),
-            told: Mutex::default(),
-            residency,
-            store,
-            process,
-            beats: (0..count).map(|_| Arc::new(Beat::default())).collect(),
-            ready: AtomicBool::new(false),
-        });
+        let (asks, to_do) = mpsc::unbounded_channel();
+        let state = Arc::new(state(config, count, asks.clone())?);
         let live = state.shared.load();
-        let admin = std::net::TcpListener::bind(live.config.admin.address)
-            .map_err(|error| at(live.config.admin.address, &error))?;
-        admin.set_nonblocking(true)?;
-        let (names, mut sockets) = open(&live.config, count)?;
+        let admin = admin(live.config.admin.address, &mut inherited)?;
+        let bound = admin.local_addr()?;
+        let mut sockets = Sockets::new(count);
+        let plan = sockets.plan(&live.config.listeners, &mut inherited)?;
+        sockets.take_over(plan);
+        drop(inherited);
+        let listeners: Vec<_> = sockets.iter().map(|open| (open.listener.name.clone(), open.bound)).collect();
+        {
+            let mut present = state.present.lock().unwrap_or_else(PoisonError::into_inner);
+            present.succeeded(&hash, Vec::new());
+            present.listeners.clone_from(&listeners);
+        }
         let (drain, draining) = watch::channel(false);
         let (abort, aborting) = watch::channel(false);
         let (signals, on_signal) = watch::channel(false);
-        let (ended, ends) = mpsc::unbounded_channel();
-        for id in 0..count {
-            let orders = Orders {
-                id,
-                epoch: state.epoch,
-                shared: Arc::clone(&state.shared),
-                store: Arc::clone(&state.store),
-                drain: draining.clone(),
-                abort: aborting.clone(),
-                beat: state.beats.get(id).map(Arc::clone).unwrap_or_default(),
-                listeners: sockets.pop().unwrap_or_default(),
-            };
-            spawn_worker(orders, ended.clone())?;
-        }
-        let bound = admin.local_addr()?;
-        let control = Control {
-            state: Arc::clone(&state),
-            admin,
-            drain: drain.clone(),
-            draining,
-            abort,
-            ends,
-            on_signal,
-        };
-        let control = std::thread::Builder::new()
-            .name("weir-control".to_owned())
-            .spawn(move || control::run(control))?;
-        announce(&names, bound, count);
-        Ok(Self { listeners: names, admin: bound, store: Arc::clone(&state.store), drain, signals, control })
+        let want_drain = watch::Sender::new(false);
+        let (fleet, ends) = Fleet::start(&state, sockets, draining, aborting)?;
+        let wanted = want_drain.clone();
+        let store = Arc::clone(&state.store);
+        let control =
+            Control { state, fleet, source, admin, asks: to_do, want_drain, drain, abort, ends, on_signal };
+        let control =
+            std::thread::Builder::new().name("weir-control".to_owned()).spawn(move || life::run(control))?;
+        announce(&listeners, bound, count);
+        Ok(Self { listeners, admin: bound, store, asks, drain: wanted, signals, control })
     }
 
     /// The first listener's address.
@@ -134,20 +139,45 @@ impl Gateway {
         self.listeners.first().map_or(self.admin, |(_, address)| *address)
     }
 
-    /// From here on SIGTERM and SIGINT begin the drain; a second one ends it at once.
-    pub fn drain_on_signal(&self) {
+    /// From here on SIGTERM and SIGINT begin the drain, a second one ends it at once, and SIGHUP reloads.
+    pub fn obey_signals(&self) {
         let _ = self.signals.send(true);
     }
 
     /// Not ready, no new connections, finish what is in flight.
     pub fn drain(&self) {
-        let _ = self.drain.send(true);
+        self.drain.send_replace(true);
     }
 
     /// Waits until drained. Returns how many workers had to be cut off at the deadline.
     pub fn wait(self) -> usize {
-        self.control.join().unwrap_or(0)
+        self.wait_ended().cut
     }
+
+    /// Waits until drained, and tells why if nobody wanted it.
+    pub fn wait_ended(self) -> Ended {
+        let died = || Ended { cut: 0, failure: Some("the control plane panicked".to_owned()) };
+        self.control.join().unwrap_or_else(|_| died())
+    }
+}
+
+fn state(config: Config, count: usize, asks: mpsc::UnboundedSender<Ask>) -> Result<State, CompileError> {
+    let store = Store::new(&config.telemetry, count);
+    let process = Process::install();
+    let residency = Residency::default();
+    Ok(State {
+        epoch: Instant::now(),
+        clock: Clock::now(),
+        shared: Shared::new(Live::compile(config, 1, &store, &residency)?),
+        told: Mutex::default(),
+        residency,
+        store,
+        process,
+        beats: (0..count).map(|_| Arc::new(Beat::default())).collect(),
+        ready: AtomicBool::new(false),
+        present: Mutex::default(),
+        asks,
+    })
 }
 
 fn workers(config: &Config) -> usize {
@@ -155,47 +185,15 @@ fn workers(config: &Config) -> usize {
     config.workers.map_or_else(cores, usize::from).max(1)
 }
 
-/// Every worker's sockets, and every listener's bound address.
-type Opened = (Vec<(String, SocketAddr)>, Vec<Vec<(std::net::TcpListener, weir_config::Listener)>>);
-
-fn open(config: &Config, count: usize) -> io::Result<Opened> {
-    let mut names = Vec::new();
-    let mut by_worker: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
-    for listener in &config.listeners {
-        let (bound, sockets) = reuseport(listener.address, count)?;
-        names.push((listener.name.clone(), bound));
-        for (worker, socket) in by_worker.iter_mut().zip(sockets) {
-            worker.push((socket, listener.clone()));
-        }
-    }
-    Ok((names, by_worker))
-}
-
-fn at(address: SocketAddr, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("cannot listen on {address} (admin): {error}"))
-}
-
-fn spawn_worker(orders: Orders, ended: mpsc::UnboundedSender<usize>) -> io::Result<()> {
-    let id = orders.id;
-    std::thread::Builder::new().name(format!("weir-worker-{id}")).spawn(move || {
-        // Sent also when the thread unwinds: a dead worker is noticed, not waited for.
-        let _last_word = LastWord { id, ended };
-        if let Err(error) = worker::run(orders) {
-            tracing::error!(%error, worker = id, "worker could not run");
-        }
-    })?;
-    Ok(())
-}
-
-struct LastWord {
-    id: usize,
-    ended: mpsc::UnboundedSender<usize>,
-}
-
-impl Drop for LastWord {
-    fn drop(&mut self) {
-        let _ = self.ended.send(self.id);
-    }
+/// The admin side's socket: one that is open already, or a new one.
+fn admin(address: SocketAddr, inherited: &mut Inherited) -> io::Result<TcpListener> {
+    let at = |error: io::Error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address} (admin): {error}"))
+    };
+    let given = inherited.take(address).pop();
+    let socket = given.map_or_else(|| TcpListener::bind(address).map_err(at), Ok)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 fn announce(listeners: &[(String, SocketAddr)], admin: SocketAddr, workers: usize) {

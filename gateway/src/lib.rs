@@ -3,11 +3,12 @@
 //! The request path, in its order: `front` (sockets) → `proxy` (the spine) → `identify` (whose model?) → `upstream` (ask a backend) →
 //! `classify` (hot or cold?) → `body` (relay) → one observation when the `exchange` is settled. Called on it: `numbers` (what answers
 //! tell of themselves), `sign` (for AWS). Beside it: `residency` (what is loaded where), `admin` (ask and scrape), `alerts` (tell
-//! people), `control` (everything that is not a request), `demo`.
+//! people), `life` (start, reload, drain), `control` (telemetry's ticker), `demo`.
 
 pub mod cli;
 pub mod app;
 pub mod control;
+pub mod life;
 pub mod worker;
 pub mod live;
 pub mod proxy;

@@ -1,20 +1,21 @@
 //! One data-plane thread: a single-threaded runtime, its own listening sockets, upstream connections and telemetry shard.
 //!
-//! Workers share nothing that is locked. What the control plane says reaches them as a swapped immutable value ([`Live`]) and one
-//! watch channel (drain).
+//! Workers share nothing that is locked. What the control plane says reaches them as a swapped immutable value ([`Live`]), a watch
+//! channel (drain) and a channel of [`Command`]s about listeners.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
-use tokio::task::LocalSet;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinSet, LocalSet};
 use weir_telemetry::{Recorder, Store};
 
-use crate::front::{CoarseClock, Door, TICK, Watch, accept_loop};
+use crate::front::{CoarseClock, Door, Queue, TICK, Watch, accept_loop};
 use crate::identify::Origin;
 use crate::live::{Live, Shared};
 use crate::upstream::Pool;
@@ -36,8 +37,7 @@ pub struct Worker {
     view: RefCell<Rc<View>>,
     drain: watch::Receiver<bool>,
     beat: Arc<Beat>,
-    /// Listening sockets it still has open.
-    pub doors: Cell<usize>,
+    doors: RefCell<Vec<Rc<Door>>>,
     draining: Cell<bool>,
 }
 
@@ -55,6 +55,8 @@ pub struct View {
 pub struct Beat {
     /// Milliseconds since the gateway's start when the worker last swept.
     pub swept_ms: AtomicU64,
+    /// Whether it ever did.
+    pub started: AtomicBool,
     /// Client connections it has open.
     pub connections: AtomicU64,
     /// Upstream connections it holds idle.
@@ -85,8 +87,32 @@ pub struct Orders {
     pub abort: watch::Receiver<bool>,
     /// Its sign of life.
     pub beat: Arc<Beat>,
-    /// Its own socket for every listener.
-    pub listeners: Vec<(TcpListener, weir_config::Listener)>,
+    /// What the control plane tells it of listeners, the first ones among it.
+    pub commands: mpsc::UnboundedReceiver<Command>,
+}
+
+/// What the control plane tells a worker of a listener. The number is the control plane's own.
+#[derive(Debug)]
+pub enum Command {
+    /// Accept on these sockets.
+    Open(u64, weir_config::Listener, Vec<TcpListener>),
+    /// New connections get other settings.
+    Change(u64, weir_config::Listener),
+    /// Accept no more; connections end after what they are serving.
+    Close(u64, Queue),
+    /// Panic outside of any connection.
+    #[cfg(feature = "faults")]
+    Panic,
+    /// Block the thread for so long.
+    #[cfg(feature = "faults")]
+    Block(Duration),
+}
+
+impl Beat {
+    /// A worker starts, or starts again.
+    pub fn revive(&self, now: Duration) {
+        self.swept_ms.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
 }
 
 impl Worker {
@@ -104,7 +130,7 @@ impl Worker {
             view: RefCell::new(view),
             drain: orders.drain.clone(),
             beat: Arc::clone(&orders.beat),
-            doors: Cell::new(0),
+            doors: RefCell::default(),
             draining: Cell::new(false),
         })
     }
@@ -125,17 +151,24 @@ impl Worker {
         self.draining.get()
     }
 
-    /// True in the channel once the drain has begun.
-    pub fn drain(&self) -> watch::Receiver<bool> {
-        self.drain.clone()
-    }
-
     /// Counts where a model's name was found. This worker is the only writer of its counts.
     pub fn found(&self, origin: Option<Origin>) {
         let place = origin.map_or(FOUND_IN.len() - 1, |origin| origin as usize);
         if let Some(count) = self.beat.found.get(place) {
             count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         }
+    }
+
+    /// Closes one door, or all of them.
+    fn close(&self, number: Option<u64>, queue: Queue) {
+        self.doors.borrow_mut().retain(|door| {
+            let stays = number.is_some_and(|number| number != door.number);
+            if !stays {
+                door.close(queue);
+                self.watch.retire(door.number);
+            }
+            stays
+        });
     }
 
     fn sweep(&self) {
@@ -156,6 +189,7 @@ impl Worker {
         self.beat.connections.store(self.watch.count() as u64, Ordering::Relaxed);
         let since = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.beat.swept_ms.store(since, Ordering::Relaxed);
+        self.beat.started.store(true, Ordering::Relaxed);
     }
 }
 
@@ -180,44 +214,73 @@ impl View {
 /// Runs a worker on the calling thread until the drain has ended.
 ///
 /// # Errors
-/// The runtime could not be built, or a socket not be registered with it.
-pub fn run(mut orders: Orders) -> std::io::Result<()> {
+/// The runtime could not be built, a socket not be registered with it, or an accept loop panicked.
+pub fn run(orders: Orders) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
     local.block_on(&runtime, async move {
-        let listeners = std::mem::take(&mut orders.listeners);
         let worker = Worker::new(&orders);
-        for (socket, listener) in listeners {
-            let socket = tokio::net::TcpListener::from_std(socket)?;
-            let door = Rc::new(Door { name: listener.name, limits: Rc::new(listener.limits) });
-            worker.doors.set(worker.doors.get() + 1);
-            tokio::task::spawn_local(accept_loop(Rc::clone(&worker), socket, door));
-        }
-        serve(&worker, orders.abort).await;
-        Ok(())
+        serve(&worker, orders.commands, orders.abort).await
     })
 }
 
-/// Sweeps until drained: every socket closed and no connection left, or the deadline passed.
-async fn serve(worker: &Rc<Worker>, mut abort: watch::Receiver<bool>) {
+/// Sweeps and obeys until drained: every socket closed and no connection left, or the deadline passed.
+async fn serve(
+    worker: &Rc<Worker>,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+    mut abort: watch::Receiver<bool>,
+) -> io::Result<()> {
     let mut tick = tokio::time::interval(TICK);
-    let mut drain = worker.drain();
-    let mut draining = false;
+    let mut drain = worker.drain.clone();
+    let mut accepting = JoinSet::new();
     loop {
+        let is_draining = worker.is_draining();
         tokio::select! {
+            biased;
+            Some(command) = commands.recv() => obey(worker, command, &mut accepting)?,
             _ = tick.tick() => worker.sweep(),
-            _ = drain.wait_for(|draining| *draining), if !draining => {
-                draining = true;
+            Some(ended) = accepting.join_next(), if !accepting.is_empty() => ended.map_err(io::Error::other)?,
+            _ = drain.wait_for(|draining| *draining), if !is_draining => {
                 worker.draining.set(true);
-                worker.watch.retire_all();
+                worker.close(None, Queue::Accept);
                 tick = tokio::time::interval(DRAIN_TICK);
             }
-            _ = abort.wait_for(|abort| *abort) => return cut(worker).await,
+            _ = abort.wait_for(|abort| *abort) => {
+                cut(worker).await;
+                return Ok(());
+            }
         }
-        if draining && worker.doors.get() == 0 && worker.watch.count() == 0 {
-            return;
+        if worker.is_draining() && accepting.is_empty() && worker.watch.count() == 0 {
+            return Ok(());
         }
     }
+}
+
+fn obey(worker: &Rc<Worker>, command: Command, accepting: &mut JoinSet<()>) -> io::Result<()> {
+    match command {
+        Command::Open(number, listener, sockets) => {
+            let door = Door::new(number, listener);
+            if worker.is_draining() {
+                return Ok(());
+            }
+            for socket in sockets {
+                let socket = tokio::net::TcpListener::from_std(socket)?;
+                accepting.spawn_local(accept_loop(Rc::clone(worker), socket, Rc::clone(&door)));
+            }
+            worker.doors.borrow_mut().push(door);
+        }
+        Command::Change(number, listener) => {
+            if let Some(door) = worker.doors.borrow().iter().find(|door| door.number == number) {
+                door.change(listener);
+            }
+        }
+        Command::Close(number, queue) => worker.close(Some(number), queue),
+        #[cfg(feature = "faults")]
+        Command::Panic => crate::faults::panic(),
+        #[cfg(feature = "faults")]
+        Command::Block(time) => crate::faults::block(time),
+    }
+    Ok(())
 }
 
 async fn cut(worker: &Rc<Worker>) {
@@ -230,4 +293,4 @@ async fn cut(worker: &Rc<Worker>) {
 }
 
 /// How often a draining worker looks whether it is done.
-const DRAIN_TICK: std::time::Duration = std::time::Duration::from_millis(20);
+const DRAIN_TICK: Duration = Duration::from_millis(20);

@@ -292,6 +292,10 @@ families! {
         "1 if the last attempt to load the configuration succeeded.";
     CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP = Gateway Gauge Seconds "weir_config_last_reload_success_timestamp_seconds" []
         "When the configuration was last loaded successfully, Unix time.";
+    CONFIG_INFO = Gateway Gauge Plain "weir_config_info" ["hash"]
+        "1 for the configuration that is running, 0 for earlier ones; the hash is the beginning of the file's SHA-256.";
+    WORKER_RESTARTS = Gateway Counter Plain "weir_worker_restarts_total" []
+        "Worker threads that ended by themselves and were started again.";
 
     // The names of others.
     GENAI_REQUEST_DURATION = Profile Histogram Seconds "gen_ai_server_request_duration_seconds" ["backend", "gen_ai_request_model"]

@@ -1,14 +1,9 @@
 //! The command line, by the real binary: `WEIR_BIN`, or the one that was built beside this test.
 
-use std::path::PathBuf;
 use std::process::{Command, Output};
 
 fn weir(arguments: &[&str]) -> Output {
-    let beside =
-        || -> Option<PathBuf> { Some(std::env::current_exe().ok()?.parent()?.parent()?.join("weir")) };
-    let binary = std::env::var_os("WEIR_BIN").map(PathBuf::from).or_else(beside).unwrap();
-    assert!(binary.exists(), "there is no {}: cargo build -p weir-gateway", binary.display());
-    Command::new(binary).args(arguments).output().unwrap()
+    Command::new(weir_tests::process::binary()).args(arguments).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {

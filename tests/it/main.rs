@@ -17,4 +17,6 @@ mod alerts;
 mod sign;
 mod drain;
 mod grpc;
+mod reload;
+mod health;
 mod seeds;

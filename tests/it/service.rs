@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tower::Service;
 use weir_config::{BackendFlag, Config};
 use weir_gateway::body::Inbound;
@@ -33,7 +33,7 @@ fn a_request_is_served_and_counted_without_a_client_socket() {
         drain: drain.clone(),
         abort: drain,
         beat: Arc::new(Beat::default()),
-        listeners: Vec::new(),
+        commands: mpsc::unbounded_channel().1,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, async {

@@ -42,7 +42,11 @@ impl Answer {
 impl Client {
     /// Connects.
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::over(TcpStream::connect(address).unwrap())
+    }
+
+    /// Over a connection that is open.
+    pub fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let reader = BufReader::new(stream.try_clone().unwrap());
         Self { stream, reader }
@@ -55,10 +59,18 @@ impl Client {
 
     /// Sends a POST with a body.
     pub fn post(&mut self, path: &str, fields: &str, body: &str) {
+        self.try_post(path, fields, body).unwrap();
+    }
+
+    /// The same, where the other side may be gone.
+    ///
+    /// # Errors
+    /// What the socket said.
+    pub fn try_post(&mut self, path: &str, fields: &str, body: &str) -> std::io::Result<()> {
         let length = body.len();
-        self.send(format!(
-            "POST {path} HTTP/1.1\r\nhost: weir\r\n{fields}content-length: {length}\r\n\r\n{body}"
-        ));
+        let request =
+            format!("POST {path} HTTP/1.1\r\nhost: weir\r\n{fields}content-length: {length}\r\n\r\n{body}");
+        self.stream.write_all(request.as_bytes())
     }
 
     /// Reads one answer.

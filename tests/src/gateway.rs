@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use weir_config::{BackendFlag, Config};
 use weir_gateway::app::Gateway as App;
+use weir_gateway::life::{Ask, Ended};
 
 use crate::client;
 
@@ -60,6 +61,16 @@ impl Gateway {
     /// Begins the drain.
     pub fn drain(&self) {
         self.app.as_ref().unwrap().drain();
+    }
+
+    /// Asks something of the control plane; one that has ended does not hear it.
+    pub fn ask(&self, ask: Ask) {
+        let _ = self.app.as_ref().unwrap().asks.send(ask);
+    }
+
+    /// Waits for the end and tells how it came.
+    pub fn wait_ended(mut self) -> Ended {
+        self.app.take().unwrap().wait_ended()
     }
 
     /// Waits for the drain's end; returns how many workers were cut.

@@ -6,3 +6,5 @@ pub mod backend;
 pub mod client;
 pub mod gateway;
 pub mod h2;
+pub mod process;
+pub mod load;

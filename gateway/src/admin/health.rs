@@ -1,8 +1,7 @@
-//! `/healthz`: is every worker alive? `/readyz`: is new traffic welcome?
+//! `/startupz`: has it started? `/healthz`: is every worker alive? `/readyz`: is new traffic welcome?
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State as Given;
@@ -10,30 +9,32 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::app::State;
+use crate::life::wedged;
 
-/// A worker that has not swept for this long is wedged: it sweeps twice a second.
-const WEDGED_AFTER: Duration = Duration::from_secs(5);
+type Told = (StatusCode, Json<Value>);
 
-pub(super) async fn healthz(Given(state): Given<Arc<State>>) -> (StatusCode, Json<Value>) {
-    let now = state.epoch.elapsed();
-    let wedged: Vec<usize> = state
-        .beats
-        .iter()
-        .enumerate()
-        .filter(|(_, beat)| {
-            let swept = Duration::from_millis(beat.swept_ms.load(Ordering::Relaxed));
-            now.saturating_sub(swept) > WEDGED_AFTER
-        })
-        .map(|(id, _)| id)
-        .collect();
-    let status = if wedged.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "status": if wedged.is_empty() { "ok" } else { "wedged" }, "workers": state.beats.len(), "wedged": wedged });
-    (status, Json(body))
+pub(super) async fn startupz(Given(state): Given<Arc<State>>) -> Told {
+    told(state.beats.iter().all(|beat| beat.started.load(Ordering::Relaxed)), "started", "starting")
 }
 
-pub(super) async fn readyz(Given(state): Given<Arc<State>>) -> (StatusCode, Json<Value>) {
-    match state.ready.load(Ordering::Acquire) {
-        true => (StatusCode::OK, Json(json!({ "status": "ready" }))),
-        false => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "draining" }))),
+/// Says which worker shows no sign of life, and for how long.
+pub(super) async fn healthz(Given(state): Given<Arc<State>>) -> Told {
+    let wedged: Vec<Value> = wedged(&state)
+        .iter()
+        .map(|(worker, silent)| json!({ "worker": worker, "silent_seconds": silent.as_secs_f64() }))
+        .collect();
+    let (status, word) =
+        if wedged.is_empty() { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "wedged") };
+    (status, Json(json!({ "status": word, "workers": state.beats.len(), "wedged": wedged })))
+}
+
+pub(super) async fn readyz(Given(state): Given<Arc<State>>) -> Told {
+    told(state.ready.load(Ordering::Acquire), "ready", "draining")
+}
+
+fn told(is_well: bool, well: &str, ill: &str) -> Told {
+    match is_well {
+        true => (StatusCode::OK, Json(json!({ "status": well }))),
+        false => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": ill }))),
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use weir_config::LoadError;
 use weir_telemetry::names;
 
-use super::serve::{configuration, refused};
+use super::serve::{refused, source};
 use super::{CheckArgs, ConfigCommand, EXIT_CONFIG};
 
 pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
@@ -41,8 +41,8 @@ pub(super) fn print(command: ConfigCommand) -> anyhow::Result<ExitCode> {
     match command {
         ConfigCommand::Schema => writeln!(out, "{}", serde_json::to_string_pretty(&weir_config::schema())?)?,
         ConfigCommand::Reference => write!(out, "{}", weir_config::reference())?,
-        ConfigCommand::Show(source) => match configuration(&source) {
-            Ok(config) => write!(out, "{}", weir_config::show(&config))?,
+        ConfigCommand::Show(flags) => match source(&flags).load() {
+            Ok(loaded) => write!(out, "{}", weir_config::show(&loaded.config))?,
             Err(why) => return refused(why),
         },
         ConfigCommand::Dialect { name } => return dialect(name.as_deref()),

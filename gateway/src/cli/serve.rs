@@ -4,69 +4,50 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use weir_config::{Config, LoadError, LogFormat, Report};
+use weir_config::{Config, LogFormat};
 
-use super::{EXIT_CONFIG, ServeArgs, Source};
-use crate::app::Gateway;
+use super::{EXIT_CONFIG, ServeArgs};
+use crate::app::{Gateway, Start};
+use crate::life::{Adjust, Inherited, Loaded, Origin, Source, SourceError};
 
-/// Why there is no configuration to run.
-pub(super) enum Refused {
-    /// It has problems: exit 78.
-    Invalid(Report),
-    /// It could not be read.
-    Unreadable(anyhow::Error),
-}
-
-/// The configuration that flags and file make together.
-pub(super) fn configuration(source: &Source) -> Result<Config, Refused> {
-    let mut config = match &source.config {
-        Some(path) => weir_config::load(path, &environment).map_err(|error| match error {
-            LoadError::Invalid(report) => Refused::Invalid(report),
-            other => Refused::Unreadable(other.into()),
-        })?,
-        None => Config::from_flags(&source.backend).map_err(Refused::Invalid)?,
+/// Where the configuration comes from, by the flags.
+pub(super) fn source(flags: &super::Source) -> Source {
+    let origin = match &flags.config {
+        Some(path) => Origin::File(path.clone()),
+        None => Origin::Flags(flags.backend.clone()),
     };
-    if let (Some(address), Some(first)) = (source.listen, config.listeners.first_mut()) {
-        first.address = address;
-    }
-    if let Some(address) = source.admin {
-        config.admin.address = address;
-    }
-    if source.workers.is_some() {
-        config.workers = source.workers;
-    }
-    Ok(config)
+    let adjust = Adjust { listen: flags.listen, admin: flags.admin, workers: flags.workers, log: None };
+    Source { origin, adjust }
 }
 
 /// Prints why, and gives the exit code.
-pub(super) fn refused(refused: Refused) -> anyhow::Result<ExitCode> {
-    match refused {
-        Refused::Invalid(report) => {
+pub(super) fn refused(error: SourceError) -> anyhow::Result<ExitCode> {
+    match error {
+        SourceError::Invalid(report) => {
             let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
             let _ = writeln!(std::io::stderr(), "{}", report.render(colour));
             Ok(ExitCode::from(EXIT_CONFIG))
         }
-        Refused::Unreadable(error) => Err(error),
+        SourceError::Unreadable(error) => Err(error.into()),
     }
-}
-
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }
 
 pub(super) fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
-    let mut config = match configuration(&args.source) {
-        Ok(config) => config,
+    let mut source = source(&args.source);
+    source.adjust.log = args.log;
+    let Loaded { config, hash } = match source.load() {
+        Ok(loaded) => loaded,
         Err(why) => return refused(why),
     };
-    if let Some(level) = args.log {
-        config.log.level = level;
-    }
     start_log(&config)?;
-    let gateway = Gateway::start(config).context("cannot start")?;
-    gateway.drain_on_signal();
-    gateway.wait();
-    Ok(ExitCode::SUCCESS)
+    let inherited = Inherited::default();
+    let start = Start { config, hash, source: Some(source), inherited };
+    let gateway = Gateway::start_from(start).context("cannot start")?;
+    gateway.obey_signals();
+    match gateway.wait_ended().failure {
+        None => Ok(ExitCode::SUCCESS),
+        Some(failure) => anyhow::bail!(failure),
+    }
 }
 
 fn start_log(config: &Config) -> anyhow::Result<()> {

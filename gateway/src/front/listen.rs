@@ -10,10 +10,16 @@ const BACKLOG: i32 = 4096;
 
 /// Opens `count` sockets on one address. With port 0 the first one chooses the port and the rest share it.
 ///
+/// An address that another socket has is refused, unless the port is one of `ours`.
+///
 /// # Errors
 /// What `bind` or `listen` said, with the address it said it of.
-pub fn reuseport(address: SocketAddr, count: usize) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
-    if address.port() != 0 {
+pub fn reuseport(
+    address: SocketAddr,
+    count: usize,
+    ours: &[u16],
+) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
+    if address.port() != 0 && !ours.contains(&address.port()) {
         refuse_if_taken(address)?;
     }
     let first = open(address)?;
@@ -21,6 +27,28 @@ pub fn reuseport(address: SocketAddr, count: usize) -> io::Result<(SocketAddr, V
     let mut all = vec![first];
     while all.len() < count {
         all.push(open(bound)?);
+    }
+    Ok((bound, all))
+}
+
+/// Makes of sockets that came from outside at least `count`: more on the same address where they allow it, else the same ones again.
+///
+/// # Errors
+/// What `bind`, `listen` or `dup` said.
+pub fn beside(mut all: Vec<TcpListener>, count: usize) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
+    let first = all.first().ok_or_else(|| io::Error::other("no socket"))?;
+    let bound = first.local_addr()?;
+    let can_share = socket2::SockRef::from(first).reuse_port()?;
+    for socket in &all {
+        socket.set_nonblocking(true)?;
+    }
+    let given = all.len();
+    while all.len() < count {
+        let again = match all.get((all.len()) % given) {
+            Some(socket) if !can_share => socket.try_clone()?,
+            _ => open(bound)?,
+        };
+        all.push(again);
     }
     Ok((bound, all))
 }

@@ -7,10 +7,12 @@ mod guard;
 mod listen;
 mod detect;
 mod sweep;
+mod door;
 mod serve;
 
 pub use clock::{CoarseClock, TICK};
+pub use door::{Door, Queue};
 pub use guard::{Conn, Guard};
-pub use listen::reuseport;
-pub use serve::{Door, accept_loop};
+pub use listen::{beside, reuseport};
+pub use serve::accept_loop;
 pub use sweep::Watch;

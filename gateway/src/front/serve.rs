@@ -13,10 +13,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics::{counter, gauge};
 use tokio::net::{TcpListener, TcpStream};
-use weir_config::ListenLimits;
 use weir_telemetry::names;
 
 use super::detect::{self, Protocol};
+use super::door::{Door, Queue, closed};
 use super::guard::{Conn, Guard};
 use crate::body::{Inbound, Outbound};
 use crate::h1;
@@ -28,35 +28,31 @@ use crate::worker::Worker;
 /// After `accept` fails for want of descriptors or memory: give the others time to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// One listener as a worker serves it.
-#[derive(Debug)]
-pub struct Door {
-    /// The listener's name, a metric label.
-    pub name: String,
-    /// Its limits.
-    pub limits: Rc<ListenLimits>,
-}
+/// Connections on which nothing was ever asked do not hold a drain for longer: what was sent before it is here by then.
+const SILENT_GRACE: Duration = Duration::from_secs(3);
 
-/// Accepts until the drain begins, then takes what the kernel has already queued and closes the socket.
+/// Accepts until the door closes, then takes what the kernel has already queued, unless somebody else will, and closes the socket.
 pub async fn accept_loop(worker: Rc<Worker>, listener: TcpListener, door: Rc<Door>) {
-    let mut drain = worker.drain();
-    loop {
+    let mut closing = door.closing();
+    let queue = loop {
         tokio::select! {
             biased;
-            _ = drain.wait_for(|draining| *draining) => break,
+            queue = closed(&mut closing) => break queue,
             accepted = listener.accept() => admit(&worker, &door, accepted).await,
         }
+    };
+    if queue == Queue::Leave {
+        return;
     }
     // Connections whose handshake is done belong to this socket and would be reset with it.
     while let Ok(accepted) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
         admit(&worker, &door, accepted).await;
     }
-    worker.doors.set(worker.doors.get().saturating_sub(1));
 }
 
 async fn admit(worker: &Rc<Worker>, door: &Rc<Door>, accepted: io::Result<(TcpStream, SocketAddr)>) {
     match accepted {
-        Ok((stream, peer)) if worker.watch.count() < door.limits.connections_max as usize => {
+        Ok((stream, peer)) if worker.watch.count() < door.limits().connections_max as usize => {
             begin(worker, door, stream, peer);
         }
         Ok((stream, _)) => {
@@ -66,17 +62,18 @@ async fn admit(worker: &Rc<Worker>, door: &Rc<Door>, accepted: io::Result<(TcpSt
         Err(error) => {
             // Out of descriptors, or the client went away in the queue: neither ends the listener.
             counter!(names::HTTP_REFUSED, "reason" => "accept").increment(1);
-            tracing::warn!(%error, listener = door.name, "accept failed");
+            tracing::warn!(%error, listener = door.name(), "accept failed");
             tokio::time::sleep(ACCEPT_PAUSE).await;
         }
     }
 }
 
 fn begin(worker: &Rc<Worker>, door: &Rc<Door>, stream: TcpStream, peer: SocketAddr) {
-    let conn = Conn::new(peer, door.limits.body_idle_timeout, Rc::clone(&worker.clock));
+    let limits = door.limits();
+    let conn = Conn::new(peer, limits.body_idle_timeout, Rc::clone(&worker.clock));
     let task =
         tokio::task::spawn_local(connection(Rc::clone(worker), Rc::clone(door), stream, Rc::clone(&conn)));
-    let number = worker.watch.add(conn, Rc::clone(&door.limits), task.abort_handle());
+    let number = worker.watch.add(conn, limits, door.number, task.abort_handle());
     let worker = Rc::clone(worker);
     gauge!(names::HTTP_CONNECTIONS_ACTIVE).increment(1.0);
     tokio::task::spawn_local(async move {
@@ -95,8 +92,12 @@ fn begin(worker: &Rc<Worker>, door: &Rc<Door>, stream: TcpStream, peer: SocketAd
 
 async fn connection(worker: Rc<Worker>, door: Rc<Door>, stream: TcpStream, conn: Rc<Conn>) {
     let _ = stream.set_nodelay(true);
-    let Ok(Some(protocol)) = detect::protocol(&stream, &conn).await else { return };
-    counter!(names::HTTP_CONNECTIONS, "listener" => door.name.clone(), "protocol" => protocol.as_str())
+    let told = tokio::select! {
+        told = detect::protocol(&stream, &conn) => told,
+        () = silent(&door) => return,
+    };
+    let Ok(Some(protocol)) = told else { return };
+    counter!(names::HTTP_CONNECTIONS, "listener" => door.name(), "protocol" => protocol.as_str())
         .increment(1);
     match protocol {
         Protocol::Http1 => http1(&worker, &door, Stream::from(stream), &conn).await,
@@ -108,6 +109,12 @@ async fn connection(worker: Rc<Worker>, door: Rc<Door>, stream: TcpStream, conn:
     }
 }
 
+/// The door has closed, and a client that has not said a word had time to.
+async fn silent(door: &Door) {
+    closed(&mut door.closing()).await;
+    tokio::time::sleep(SILENT_GRACE).await;
+}
+
 /// A connection's end that was not the client's plain goodbye.
 fn note(error: &hyper::Error) {
     if error.is_parse() {
@@ -117,12 +124,13 @@ fn note(error: &hyper::Error) {
 }
 
 async fn http1(worker: &Rc<Worker>, door: &Door, stream: Stream, conn: &Rc<Conn>) {
+    let limits = door.limits();
     let limits = HeadLimits {
-        bytes_max: door.limits.header_bytes_max.as_usize(),
-        line_bytes_max: door.limits.request_line_bytes_max.as_usize(),
-        fields_max: door.limits.header_count_max.into(),
+        bytes_max: limits.header_bytes_max.as_usize(),
+        line_bytes_max: limits.request_line_bytes_max.as_usize(),
+        fields_max: limits.header_count_max.into(),
     };
-    if worker.is_draining() {
+    if door.is_closing() {
         conn.retire();
     }
     h1::server::serve(worker, conn, &limits, Guard::new(stream, Rc::clone(conn))).await;
@@ -136,19 +144,20 @@ async fn http2(
 ) -> Result<(), hyper::Error> {
     let service = service_fn(|request| handle(Rc::clone(worker), Rc::clone(conn), request));
     let io = TokioIo::new(Guard::new(stream, Rc::clone(conn)));
+    let limits = door.limits();
     let mut builder = http2::Builder::new(LocalExecutor);
     builder
         .timer(TokioTimer::new())
-        .max_concurrent_streams(door.limits.h2_concurrent_streams_max)
-        .max_header_list_size(u32::try_from(door.limits.header_bytes_max.as_usize()).unwrap_or(u32::MAX))
+        .max_concurrent_streams(limits.h2_concurrent_streams_max)
+        .max_header_list_size(u32::try_from(limits.header_bytes_max.as_usize()).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(Some(20))
         .max_local_error_reset_streams(Some(128));
     let mut serving = pin!(builder.serve_connection(io, service));
-    let mut drain = worker.drain();
+    let mut closing = door.closing();
     tokio::select! {
         biased;
         served = serving.as_mut() => return served,
-        _ = drain.wait_for(|draining| *draining) => serving.as_mut().graceful_shutdown(),
+        _ = closed(&mut closing) => serving.as_mut().graceful_shutdown(),
     }
     serving.await
 }

@@ -15,6 +15,7 @@ use super::guard::Conn;
 struct Watched {
     conn: Rc<Conn>,
     limits: Rc<ListenLimits>,
+    door: u64,
     task: AbortHandle,
 }
 
@@ -26,11 +27,11 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Takes a connection under watch; the returned number takes it out again.
-    pub fn add(&self, conn: Rc<Conn>, limits: Rc<ListenLimits>, task: AbortHandle) -> u64 {
+    /// Takes a connection that came through a door under watch; the returned number takes it out again.
+    pub fn add(&self, conn: Rc<Conn>, limits: Rc<ListenLimits>, door: u64, task: AbortHandle) -> u64 {
         let mut next = self.next.borrow_mut();
         *next += 1;
-        self.conns.borrow_mut().insert(*next, Watched { conn, limits, task });
+        self.conns.borrow_mut().insert(*next, Watched { conn, limits, door, task });
         *next
     }
 
@@ -58,9 +59,9 @@ impl Watch {
         });
     }
 
-    /// Every connection ends after the request that it is serving.
-    pub fn retire_all(&self) {
-        for watched in self.conns.borrow().values() {
+    /// Every connection that came through this door ends after the request that it is serving.
+    pub fn retire(&self, door: u64) {
+        for watched in self.conns.borrow().values().filter(|watched| watched.door == door) {
             watched.conn.retire();
         }
     }

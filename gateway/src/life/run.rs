@@ -1,0 +1,241 @@
+//! The control plane's thread: it starts what is not a request, does what it is asked, and leads the drain.
+//!
+//! The drain: `/readyz` says 503 at once; connections are still accepted for `drain.delay`; then listeners close, connections end after
+//! what they are serving (HTTP/1.1 `Connection: close`, HTTP/2 GOAWAY), and at `drain.deadline` what is left is cut.
+
+use std::net::TcpListener;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::file::{LOOK_EVERY, Watched};
+use super::fleet::Fleet;
+use super::reload::{self, ReloadError, Reloaded};
+use super::source::{Loaded, Source};
+use super::{Ask, pulse};
+use crate::app::State;
+use crate::{admin, alerts, control, sign};
+
+/// After the drain's deadline workers are cut; this long they have to settle what was cut.
+const CUT_GRACE: Duration = Duration::from_secs(2);
+
+/// What the control plane is started with.
+#[derive(Debug)]
+pub struct Control {
+    /// What it shares with the workers and the admin side.
+    pub state: Arc<State>,
+    /// The workers.
+    pub fleet: Fleet,
+    /// Where the configuration came from; none: it cannot be loaded again.
+    pub source: Option<Source>,
+    /// The admin side's socket.
+    pub admin: TcpListener,
+    /// What it is asked to do.
+    pub asks: mpsc::UnboundedReceiver<Ask>,
+    /// Tells that the drain is wanted.
+    pub want_drain: watch::Sender<bool>,
+    /// Makes the workers drain.
+    pub drain: watch::Sender<bool>,
+    /// Cuts what is left.
+    pub abort: watch::Sender<bool>,
+    /// Every worker's last word.
+    pub ends: mpsc::UnboundedReceiver<usize>,
+    /// True once signals are to be obeyed.
+    pub on_signal: watch::Receiver<bool>,
+}
+
+/// How the gateway ended.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Workers whose connections had to be cut at the deadline.
+    pub cut: usize,
+    /// Why it ended, if nobody wanted it to.
+    pub failure: Option<String>,
+}
+
+/// Runs the control plane on the calling thread until the gateway has drained.
+#[must_use]
+pub fn run(control: Control) -> Ended {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let ended = runtime.block_on(supervise(control));
+            // A scrape that stalls does not hold the exit.
+            runtime.shutdown_timeout(Duration::from_millis(200));
+            ended
+        }
+        Err(error) => Ended { cut: 0, failure: Some(format!("the control plane could not run: {error}")) },
+    }
+}
+
+async fn supervise(mut control: Control) -> Ended {
+    let state = Arc::clone(&control.state);
+    state.ready.store(true, Ordering::Release);
+    start_tasks(&mut control);
+    let failure = serve(&mut control).await;
+    if let Some(failure) = &failure {
+        tracing::error!(failure, "weir cannot go on");
+    }
+    state.ready.store(false, Ordering::Release);
+    control.want_drain.send_replace(true);
+    let cut = end(control).await;
+    tracing::info!(cut, "drained");
+    Ended { cut, failure }
+}
+
+#[expect(clippy::disallowed_methods, reason = "these are the control plane's own; they end with its runtime")]
+fn start_tasks(control: &mut Control) {
+    let state = &control.state;
+    if let Ok(admin) = control.admin.try_clone() {
+        tokio::task::spawn(admin::serve(admin, Arc::clone(state)));
+    }
+    tokio::task::spawn(alerts::run(Arc::clone(state), control.want_drain.subscribe()));
+    tokio::task::spawn(control::tick(Arc::clone(state)));
+    tokio::task::spawn(pulse::watch(Arc::clone(state)));
+    tokio::task::spawn(sign::keep_fresh(Arc::clone(state)));
+    let (drain, abort) = (control.want_drain.clone(), control.abort.clone());
+    tokio::task::spawn(obey(control.on_signal.clone(), drain, abort));
+    tokio::task::spawn(reload_on_signal(control.on_signal.clone(), Arc::clone(state)));
+}
+
+/// Does what it is asked until the drain is wanted; or says why it cannot go on.
+async fn serve(control: &mut Control) -> Option<String> {
+    let mut wanted = control.want_drain.subscribe();
+    let mut file = watched(control);
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            _ = wanted.wait_for(|wanted| *wanted) => return None,
+            Some(ask) = control.asks.recv() => match ask {
+                Ask::Reload { by, reply } => {
+                    let done = reload(control, by).await;
+                    if let (Ok(done), Some(file)) = (&done, &mut file) {
+                        file.loaded(&done.hash);
+                    }
+                    let _ = reply.send(done);
+                }
+                Ask::Drain => return None,
+                #[cfg(feature = "faults")]
+                Ask::Fault(worker, command) => control.fleet.tell(worker, command),
+            },
+            Some(id) = control.ends.recv() => {
+                tracing::error!(worker = id, "a worker ended; its connections are lost, another one goes on");
+                if let Err(error) = control.fleet.replace(id) {
+                    return Some(format!("worker {id} ended and is not started again: {error}"));
+                }
+            }
+            _ = look.tick() => {
+                if file.as_mut().is_some_and(Watched::look) {
+                    let _ = reload(control, "the file changed").await;
+                }
+            }
+        }
+    }
+}
+
+fn watched(control: &Control) -> Option<Watched> {
+    let present = control.state.present.lock().unwrap_or_else(PoisonError::into_inner);
+    Some(Watched::new(control.source.as_ref()?.file()?, &present.hash))
+}
+
+async fn reload(control: &mut Control, by: &'static str) -> Result<Reloaded, ReloadError> {
+    let done = match load(control.source.as_ref()).await {
+        Ok(loaded) => reload::take_over(&control.state, &mut control.fleet, loaded),
+        Err(error) => Err(error),
+    };
+    let mut present = control.state.present.lock().unwrap_or_else(PoisonError::into_inner);
+    match &done {
+        Ok(reloaded) => {
+            present.succeeded(&reloaded.hash, reloaded.needs_restart.clone());
+            let listeners = control.fleet.sockets.iter().map(|open| (open.listener.name.clone(), open.bound));
+            present.listeners = listeners.collect();
+            tracing::info!(
+                by,
+                hash = reloaded.hash,
+                changes = reloaded.changes.len(),
+                "configuration reloaded"
+            );
+            for change in &reloaded.needs_restart {
+                tracing::warn!(%change, "this holds from the start of the process: not taken over");
+            }
+        }
+        Err(error) => {
+            present.failed();
+            tracing::error!(by, %error, "the configuration was not reloaded; the running one stays");
+        }
+    }
+    done
+}
+
+/// The file may be slow: it is read on a thread of its own.
+async fn load(source: Option<&Source>) -> Result<Loaded, ReloadError> {
+    let source = source.filter(|source| source.file().is_some()).cloned().ok_or(ReloadError::NoFile)?;
+    let loaded = tokio::task::spawn_blocking(move || source.load()).await;
+    Ok(loaded.map_err(std::io::Error::other)??)
+}
+
+/// Drains; returns how many workers had to be cut.
+async fn end(control: Control) -> usize {
+    let Control { state, mut fleet, drain, abort, mut ends, .. } = control;
+    let settings = state.shared.load().config.drain.clone();
+    let mut aborted = abort.subscribe();
+    if !settings.delay.is_zero() {
+        tracing::info!(delay = ?settings.delay, "not ready; still accepting");
+        let now = aborted.wait_for(|aborted| *aborted);
+        let _ = tokio::time::timeout(settings.delay, now).await;
+    }
+    tracing::info!(deadline = ?settings.deadline, "draining");
+    let workers = fleet.len();
+    drain.send_replace(true);
+    fleet.sockets.forget();
+    // With it goes the sender that would keep `ends` open.
+    drop(fleet);
+    let mut ended = 0;
+    let all = async {
+        while ends.recv().await.is_some() {
+            ended += 1;
+        }
+    };
+    if tokio::time::timeout(settings.deadline, all).await.is_ok() {
+        return 0;
+    }
+    abort.send_replace(true);
+    let left = async { while ends.recv().await.is_some() {} };
+    let _ = tokio::time::timeout(CUT_GRACE, left).await;
+    workers.saturating_sub(ended)
+}
+
+/// The first signal drains, the second cuts.
+async fn obey(mut on_signal: watch::Receiver<bool>, drain: watch::Sender<bool>, abort: watch::Sender<bool>) {
+    if on_signal.wait_for(|on| *on).await.is_err() {
+        return;
+    }
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be caught; stop weir through its admin side or by SIGKILL");
+        return;
+    };
+    for channel in [drain, abort] {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        let _ = channel.send(true);
+    }
+}
+
+async fn reload_on_signal(mut on_signal: watch::Receiver<bool>, state: Arc<State>) {
+    if on_signal.wait_for(|on| *on).await.is_err() {
+        return;
+    }
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        let (reply, _done) = oneshot::channel();
+        let _ = state.asks.send(Ask::Reload { by: "SIGHUP", reply });
+    }
+}
