@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use weir_config::{Alerts, LatencyTarget, Slo};
 use weir_telemetry::{Evidence, Measure, Observation, Outcome, Reserved, Settings, Start, Store, Usage};
 
 /// Every kind of request there is, once.
@@ -24,6 +25,10 @@ fn resolving_beginning_and_ending_a_request_allocate_nothing_once_a_model_has_it
     // From 1 request per second on a model has per-worker lanes, so that both ways to write are counted.
     let store = Store::with(Settings { shard_above_rps: 1, ..Settings::default() }, 1);
     let backend = store.backend("b");
+    // A limit on time that every success breaks, so that judging counts too.
+    let latency = LatencyTarget { below: Duration::from_millis(1), ..LatencyTarget::default() };
+    let fast = Slo { name: "fast".to_owned(), latency: Some(latency), ..Slo::default() };
+    store.promise(&[fast], &Alerts::default());
     store.configure(backend, &["m".to_owned()]);
     store.tick(Duration::ZERO);
     let values = store.values(backend, &[("feat", Measure::Times), ("age", Measure::Staleness)]);
