@@ -10,6 +10,7 @@ use crate::dialect::RequestRule;
 use crate::endpoint::Endpoint;
 use crate::sign::Sign;
 use crate::starts::Starts;
+use crate::state::StatePoll;
 use crate::units::{DurationText, duration, duration_within};
 use crate::values::ValueRule;
 
@@ -56,6 +57,9 @@ pub struct Backend {
     pub values: Vec<ValueRule>,
     /// Look into answers for tokens, as the dialect's `usage` says. Default true.
     pub usage: bool,
+    /// Ask it which models are in its memory.
+    #[garde(dive)]
+    pub state: StatePoll,
     /// Sign requests to it, for an AWS endpoint. Default: they pass as they came, and the client's signature holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
@@ -77,6 +81,7 @@ impl Default for Backend {
             starts: None,
             values: Vec::new(),
             usage: true,
+            state: StatePoll::default(),
             sign: None,
         }
     }

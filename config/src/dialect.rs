@@ -1,11 +1,13 @@
 //! A dialect: how a kind of model server names models in its requests, and how it loads and unloads them.
-//! How it betrays a cold start stands in `starts`, where its answers tell tokens in `usage`.
+//! How it betrays a cold start stands in `starts`, where its answers tell tokens in `usage`, where it tells what is
+//! loaded in `state`.
 
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::starts::Starts;
+use crate::state::StateSource;
 use crate::usage::Usage;
 
 /// How a kind of server names models and tells a cold start. `weir config dialect NAME` prints the embedded ones.
@@ -38,6 +40,10 @@ pub struct Dialect {
     /// Where answers tell tokens. Default nothing.
     #[garde(dive)]
     pub usage: Usage,
+    /// Pages that tell which models are in memory, asked in this order where `backends[].state` says so. Default none, which means those of the
+    /// dialect that this one extends; at most 8.
+    #[garde(length(max = 8), dive)]
+    pub state: Vec<StateSource>,
 }
 
 /// What a request with a given path means.

@@ -79,6 +79,9 @@ pub(crate) fn extend(all: &mut [Dialect], outside: impl Fn(&str) -> Option<&'sta
             dialect.requests.extend(base.requests.iter().cloned());
             dialect.starts = dialect.starts.before(&base.starts);
             dialect.usage = dialect.usage.before(&base.usage);
+            if dialect.state.is_empty() {
+                dialect.state.clone_from(&base.state);
+            }
             at = base.clone();
         }
         dialect.extends = None;

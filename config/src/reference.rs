@@ -20,6 +20,7 @@ use crate::schema::{self, target};
 use crate::sign::Sign;
 use crate::slo::{LatencyTarget, Slo, StalenessTarget};
 use crate::starts::{HeaderRule, HeaderTest, Starts, StatusRule, TimeUnit};
+use crate::state::{StateSource, StateWord};
 use crate::telemetry::Telemetry;
 use crate::units::Percent;
 use crate::usage::Usage;
@@ -110,6 +111,7 @@ fn sample() -> Config {
         requests: vec![rule()],
         starts,
         usage: usage(),
+        state: vec![state()],
     }];
     config.slos = slos();
     config.alerts = alerts();
@@ -152,6 +154,25 @@ fn usage() -> Usage {
         finished: one("type=end"),
         error: one("error"),
         load_ns: one("stats.load_ns"),
+    }
+}
+
+fn state() -> StateSource {
+    let (text, one) = (|text: &str| Some(text.to_owned()), |word: &str| vec![word.to_owned()]);
+    StateSource {
+        path: "/house/models".to_owned(),
+        each: "models".to_owned(),
+        name: text("name"),
+        state: text("state"),
+        loaded: one("ready"),
+        loading: one("loading"),
+        unloaded: one("gone"),
+        absent: StateWord::Unloaded,
+        optional_suffix: text(":latest"),
+        memory_bytes: text("size"),
+        gpu_memory_bytes: text("size_vram"),
+        next_page: text("nextPageToken=next_page_token"),
+        ..StateSource::default()
     }
 }
 

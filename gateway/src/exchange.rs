@@ -271,7 +271,7 @@ impl Exchange {
         }
     }
 
-    /// Hot or cold, by header, else by what residency saw; and a load to count with it.
+    /// Hot or cold: by header, else by what passed through, else by what the server tells when it is asked; and a load to count with it.
     fn start(
         &mut self,
         outcome: Outcome,
@@ -287,7 +287,10 @@ impl Exchange {
             .take()
             .map(|ticket| models.infer_answered(ticket, identity.resident(), &identity.name, now))
             .unwrap_or_default();
-        (self.verdict.start.or(seen.start), self.verdict.load.or(seen.load))
+        let began = self.began.duration_since(self.worker.epoch);
+        let state = models.state_answered(identity.resident(), &identity.name, began, now);
+        let state = state.map(|start| (start, Evidence::State));
+        (self.verdict.start.or(seen.start).or(state), self.verdict.load.or(seen.load))
     }
 
     fn happened(&self, name: &ModelName, event: Lifecycle) {

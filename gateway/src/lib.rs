@@ -29,6 +29,7 @@ pub mod numbers;
 pub mod sign;
 pub mod trace;
 pub mod residency;
+pub mod poll;
 pub mod admin;
 pub mod alerts;
 pub mod demo;

@@ -17,6 +17,7 @@ pub mod process;
 
 pub use distribution::Distribution;
 pub use encode::protobuf::{PROTOBUF_CONTENT_TYPE, encode_protobuf, encode_protobuf_of_text};
+pub use encode::resident::{Resident, Residents};
 pub use encode::tail::{Tail, TailModel, encode_tail};
 pub use encode::text::{OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE, encode_openmetrics, encode_text};
 pub use encode::{Coding, Format};

@@ -214,6 +214,16 @@ families! {
         "The share of requests that are promised not to break it.";
     MODEL_SLO_BUDGET = Model Gauge Ratio "weir_model_slo_budget_left_ratio" ["backend", "model", "slo"]
         "What is left of the share that may break it, over its budget's time or since weir began; below 0 once overdrawn.";
+    MODEL_LOADED = Model Gauge Plain "weir_model_loaded" ["backend", "model"]
+        "Endpoints that have it in memory, as they told when they were asked; absent if none told lately.";
+    MODEL_MEMORY = Model Gauge Bytes "weir_model_memory_bytes" ["backend", "model"]
+        "Memory that it takes, as its server tells; absent if it does not, or not lately.";
+    MODEL_GPU_MEMORY = Model Gauge Bytes "weir_model_gpu_memory_bytes" ["backend", "model"]
+        "Memory that it takes on GPUs, as its server tells; absent if it does not, or not lately.";
+    MODEL_EVICTED_AGE = Model Gauge Seconds "weir_model_last_eviction_age_seconds" ["backend", "model"]
+        "How long it had been loaded when it was last seen to be evicted.";
+    MODEL_STATE_CHANGES = Model Counter Plain "weir_model_state_changes_total" ["backend", "model", "change"]
+        "Loads and evictions that were seen by asking servers, and loads soon after an eviction (reload).";
     MODEL_TIER = Model Gauge Plain "weir_model_tier" ["backend", "model", "reason"]
         "Always 1; why the model is exported under its own name and not as part of __other__.";
 
@@ -268,6 +278,10 @@ families! {
         "Oddities met while looking for the model's name.";
     NUMBERS_FLAGS = Gateway Counter Plain "weir_numbers_flags_total" ["flag"]
         "Oddities met while reading numbers from answers; such an answer is relayed all the same.";
+    STATE_POLLS = Gateway Counter Plain "weir_state_polls_total" ["backend", "endpoint", "result"]
+        "Rounds of asking a server which models it has loaded: ok, or why it failed.";
+    STATE_POLL_AGE = Gateway Gauge Seconds "weir_state_poll_age_seconds" ["backend", "endpoint"]
+        "Time since the last round that was answered; absent before the first.";
     SLO_INFO = Gateway Gauge Plain "weir_slo_info" ["slo", "target"]
         "1 for each promise that is configured; what it is about.";
     ALERTS_FIRING = Gateway Gauge Plain "weir_alerts_firing" ["alertname", "severity"]

@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::encode::resident::Resident;
 use crate::observation::Start;
 use crate::slo::record::Promise;
 use crate::slo::{Rule, Target};
@@ -53,6 +54,8 @@ pub struct ModelSnapshot {
     /// Its last minutes, where they were asked for.
     pub recent: Option<Recent>,
     pub(crate) exemplars: Exemplars,
+    /// What servers tell of it when they are asked.
+    pub resident: Option<Resident>,
     /// How its promises stand.
     pub promised: Vec<Promised>,
     /// `backend="…",model="…"`, escaped.
@@ -95,6 +98,7 @@ impl ModelSnapshot {
             totals: book.totals.clone(),
             recent: None,
             exemplars: [None; EXEMPLARS],
+            resident: None,
             promised: Vec::new(),
             labels: Arc::clone(&book.labels),
         }

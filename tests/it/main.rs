@@ -12,6 +12,7 @@ mod integrity;
 mod models;
 mod scrape;
 mod values;
+mod state;
 mod tokens;
 mod alerts;
 mod sign;

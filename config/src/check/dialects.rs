@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Doubt, Findings, answers, did_you_mean, name, rules};
+use super::{Doubt, Findings, answers, did_you_mean, name, rules, states};
 use crate::dialect::Dialect;
 use crate::embedded;
 
@@ -38,6 +38,7 @@ pub(crate) fn dialect(dialect: &Dialect, prefix: &str, findings: &mut Findings) 
     rules::requests(&dialect.requests, &format!("{prefix}requests"), findings);
     rules::starts(&dialect.starts, &format!("{prefix}starts"), findings);
     answers::usage(&dialect.usage, &format!("{prefix}usage"), findings);
+    states::state(&dialect.state, &format!("{prefix}state"), findings);
 }
 
 fn extends(all: &[Dialect], dialect: &Dialect, path: &str, doubt: Doubt, findings: &mut Findings) {

@@ -4,6 +4,7 @@
 mod words;
 mod rules;
 mod answers;
+mod states;
 mod export;
 mod dialects;
 mod slos;

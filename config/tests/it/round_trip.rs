@@ -150,6 +150,7 @@ fn backend(i: usize) -> impl Strategy<Value = Backend> {
             starts,
             values,
             usage,
+            state: weir_config::StatePoll::default(),
             sign,
             timeouts: Timeouts { connect, ..Timeouts::default() },
             pool: Pool { idle_timeout, ..Pool::default() },

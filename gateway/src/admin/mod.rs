@@ -7,6 +7,7 @@
 mod scrape;
 mod flight;
 mod models;
+mod residency;
 pub mod runbooks;
 mod slos;
 mod health;
@@ -63,6 +64,7 @@ pub fn router(state: Arc<State>) -> Router {
         ))
         .route("/api/v1/models", get(models::list))
         .route("/api/v1/models/{backend}/{*model}", get(models::one))
+        .route("/api/v1/residency", get(residency::list))
         .route("/api/v1/slos", get(slos::slos))
         .route("/api/v1/alerts", get(slos::alerts))
         .route("/runbooks", get(runbooks::all))
@@ -101,6 +103,7 @@ const INDEX: &str = "weir\n
   /metrics          Prometheus text 0.0.4, OpenMetrics 1.0 or protobuf with native histograms, by Accept; gzip
   /metrics/tail     counters of the models that are summed up as __other__
   /api/v1/models    every model: rate, errors, p50/p95/p99 hot and cold (JSON)
+  /api/v1/residency which model is in whose memory, by backends[].state; ?backend= and ?model= (JSON)
   /api/v1/slos      what models promise, and how each promise of each model stands (JSON)
   /api/v1/alerts    alerts about it: pending, firing and lately resolved (JSON)
   /runbooks         what each alert means, what to look at, what to do

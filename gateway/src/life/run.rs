@@ -95,6 +95,7 @@ fn start_tasks(control: &mut Control) {
     tokio::task::spawn(control::tick(Arc::clone(state)));
     tokio::task::spawn(pulse::watch(Arc::clone(state)));
     tokio::task::spawn(sign::keep_fresh(Arc::clone(state)));
+    tokio::task::spawn(crate::poll::run(Arc::clone(state)));
     let (drain, abort) = (control.want_drain.clone(), control.abort.clone());
     tokio::task::spawn(obey(control.on_signal.clone(), drain, abort));
     tokio::task::spawn(reload_on_signal(control.on_signal.clone(), Arc::clone(state)));

@@ -1,6 +1,8 @@
 //! Which model is in a backend's memory, as far as the load and unload calls that passed through weir tell. It is how the layer
 //! `lifecycle` knows a cold start, and it remembers for the layer `status` that a server said "loading".
 //!
+//! Beside it stands what servers tell when they are asked (`polled`, `seen`): the table of the layer `state`, for each endpoint.
+//!
 //! The rules, for one model of one backend:
 //! * A request that began while a load was on its way, and was answered well, waited for it: cold.
 //! * If none of those has been answered when the load is done, the first one that is answered well after it is cold. Exactly one:
@@ -20,6 +22,9 @@
 
 mod entry;
 mod models;
+mod polled;
+mod seen;
+mod publish;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -31,6 +36,9 @@ use weir_telemetry::{Evidence, Start};
 use crate::identify::ModelName;
 
 pub use models::{InferTicket, LoadTicket, Models};
+pub use polled::{MODELS_MAX as POLLED_MODELS_MAX, Polled, Told, Watched};
+pub use publish::{Row, publish, rows};
+pub use seen::{Facts, Known};
 
 /// Entries of all backends together: a model takes about 300 bytes, so that this is about 20 MB.
 pub const ENTRIES_MAX: usize = 65_536;

@@ -10,6 +10,7 @@ use http::StatusCode;
 use weir_telemetry::{Evidence, Start};
 
 use super::entry::{Began, Entry, State};
+use super::polled::Watched;
 use super::{Evicted, LoadOutcome, LoadSettled, Room, Settled};
 use crate::identify::ModelName;
 
@@ -27,6 +28,8 @@ pub struct Models {
     /// Made with the first call that is seen.
     table: OnceLock<Table>,
     room: Arc<Room>,
+    /// What its endpoints tell when they are asked.
+    watched: ArcSwap<Watched>,
 }
 
 #[derive(Debug)]
@@ -62,8 +65,8 @@ pub struct LoadTicket {
 }
 
 impl Models {
-    pub(super) const fn new(room: Arc<Room>) -> Self {
-        Self { table: OnceLock::new(), room }
+    pub(super) fn new(room: Arc<Room>) -> Self {
+        Self { table: OnceLock::new(), room, watched: ArcSwap::default() }
     }
 
     /// A request for a model begins. `id` is the one that loads and unloads name.
@@ -91,6 +94,27 @@ impl Models {
                 settled
             }
         }
+    }
+
+    /// From here on these endpoints are asked; none: nobody is.
+    pub fn watch(&self, watched: Watched) {
+        self.watched.store(Arc::new(watched));
+    }
+
+    /// The endpoints that are asked.
+    pub fn watched(&self) -> Arc<Watched> {
+        self.watched.load_full()
+    }
+
+    /// The layer `state`: what the endpoints told of a request that was answered well.
+    pub fn state_answered(
+        &self,
+        id: &str,
+        name: &ModelName,
+        began: Duration,
+        now: Duration,
+    ) -> Option<Start> {
+        self.watched.load().answered(id, name, began, now)
     }
 
     /// A load call begins.

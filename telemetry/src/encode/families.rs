@@ -6,11 +6,12 @@
 //! for does not carry empty hot and cold histograms.
 
 use super::bounds::Bounds;
-use super::{profiles, slo};
+use super::{profiles, resident, slo};
 use crate::Exemplar;
 use crate::distribution::Distribution;
 use crate::names::{self, CLASSIC_LE, Family};
 use crate::numbers::{Broken, Figures, Measure, Tokens};
+
 use crate::observation::{Evidence, Outcome, Start};
 use crate::snapshot::{ModelSnapshot, Snapshot};
 use crate::store::exemplar;
@@ -92,6 +93,7 @@ pub(crate) fn write(snapshot: &Snapshot, sink: &mut impl Sink) {
         }
     }
     slo::write(snapshot, sink);
+    resident::write(snapshot, sink);
     write_tiers(snapshot, sink);
     write_store(snapshot, sink);
     profiles::write(snapshot, sink);

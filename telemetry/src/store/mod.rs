@@ -39,6 +39,7 @@ pub use table::NAME_BYTES_MAX;
 
 use arc_swap::ArcSwap;
 
+use crate::encode::resident::Residents;
 use crate::numbers::{Measure, PLACES, ValueId};
 use crate::settings::Settings;
 use crate::slo::rule::Rules;
@@ -113,6 +114,8 @@ pub struct Store {
     presences: Mutex<Presences>,
     /// What models promise.
     rules: ArcSwap<Rules>,
+    /// What servers tell of models.
+    residents: ArcSwap<Residents>,
     ledger: Mutex<Ledger>,
 }
 
@@ -143,6 +146,7 @@ impl Store {
             presences: Mutex::new(Presences { here: Vec::new(), settled: vec![0; workers] }),
             ledger: Mutex::new(Ledger::new(&sets, settings)),
             rules: ArcSwap::default(),
+            residents: ArcSwap::default(),
             sets,
         })
     }

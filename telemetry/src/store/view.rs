@@ -1,18 +1,24 @@
 //! What is read from the store: all of it for a scrape, one model, the tail. Everything up to now is folded for the
 //! purpose, under the books' lock; what is given out owns itself.
 
-use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use super::exemplar::EXEMPLARS;
 use super::export::labels;
 use super::ledger::{Book, Ledger, Tier};
 use super::{BackendId, ModelRef, Reserved, Store, lock, model};
+use crate::encode::resident::Residents;
 use crate::encode::tail::Tail;
 use crate::snapshot::{ModelSnapshot, Snapshot};
 
 impl Store {
+    /// What servers tell of models when they are asked, all of it; what was set before is forgotten.
+    pub fn set_residents(&self, residents: Residents) {
+        self.residents.store(Arc::new(residents));
+    }
+
     /// Everything up to now, folded for the purpose: what a scrape needs.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -55,6 +61,7 @@ impl Store {
 
     fn take(&self, more: impl Fn(&Book, (&mut ModelSnapshot, Duration))) -> Snapshot {
         let ledger = self.folded();
+        let residents = self.residents.load();
         let mut models = Vec::with_capacity(ledger.exported as usize + Reserved::ALL.len());
         let mut withdrawn = ledger.retired;
         for book in ledger.books.values() {
@@ -66,6 +73,7 @@ impl Store {
                 model.totals.merge(tail);
             }
             model.tier = ledger.groups.label(book.group);
+            model.resident = residents.get(&book.backend).and_then(|of| of.get(&book.name)).copied();
             model.promised = book.promised(ledger.now);
             model.exemplars =
                 self.slots.get(book.model.slot).map_or([None; EXEMPLARS], model::Slot::exemplars);

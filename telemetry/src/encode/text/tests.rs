@@ -6,6 +6,7 @@ use std::time::Duration;
 use weir_config::{Alerts, LatencyTarget, Slo};
 
 use super::*;
+use crate::encode::resident::Resident;
 use crate::names::{self, Kind, Scope};
 use crate::numbers::{Broken, Measure, Usage};
 use crate::observation::{Evidence, Lifecycle, Observation, Outcome, Start};
@@ -46,6 +47,16 @@ fn full() -> Snapshot {
         recorder.lifecycle(model, event);
     }
     tell_numbers(&store, &recorder, model);
+    let resident = Resident {
+        loaded: Some(1),
+        memory_bytes: Some(4096),
+        gpu_memory_bytes: Some(2048),
+        loads: 2,
+        evictions: 1,
+        reloads: 1,
+        evicted_age: Some(Duration::from_secs(60)),
+    };
+    store.set_residents([("mms".into(), [("a\"b".into(), resident)].into())].into());
     recorder.begin(recorder.reserved(backend, Reserved::None_));
     store.snapshot()
 }

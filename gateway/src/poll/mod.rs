@@ -1,0 +1,209 @@
+//! Asks servers which models are in their memory, as their dialects say, from the control plane: workers take no part in it.
+//!
+//! Entry: [`run`]. Each endpoint has a task of its own, so that one that hangs holds up no other. A round asks the dialect's pages in
+//! their order; a round in which none was answered is a failure, and the pause behind it doubles. Every answer is bounded in time and size,
+//! every round in pages. What was told goes into the residency table; what is known there goes to the store once a second.
+
+mod ask;
+mod read;
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{counter, gauge};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use weir_config::{Backend, Config, Endpoint, Plane, PollMode, StatePoll, StateWord};
+use weir_telemetry::names;
+
+use crate::app::State;
+use crate::residency::{Polled, Watched};
+use ask::{AskError, AskLimits, ask};
+use read::{Found, Reader};
+
+/// How often a new configuration is looked for, and what is known is published.
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+/// Pages of one list.
+const PAGES_MAX: usize = 64;
+/// The most that a pause grows by while rounds fail.
+const BACKOFF_MAX: u32 = 32;
+/// What a model's name may keep in a path.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// One endpoint to be asked.
+struct Target {
+    backend: String,
+    endpoint: Endpoint,
+    management: Endpoint,
+    readers: Vec<Reader>,
+    models: Vec<String>,
+    poll: StatePoll,
+    polled: Arc<Polled>,
+    /// Where the next round begins among the models that are asked one by one.
+    turn: usize,
+}
+
+/// Asks until the control plane's runtime ends; follows the configuration.
+pub async fn run(state: Arc<State>) {
+    let mut generation = 0;
+    let mut tasks = JoinSet::new();
+    let mut publish = tokio::time::interval(PUBLISH_EVERY);
+    loop {
+        publish.tick().await;
+        if state.shared.generation() != generation {
+            let live = state.shared.load();
+            generation = live.generation;
+            tasks.shutdown().await;
+            for target in
+                live.config.backends.iter().flat_map(|backend| targets(&live.config, backend, &state))
+            {
+                tasks.spawn(follow(target, Arc::clone(&state)));
+            }
+        }
+        crate::residency::publish(&state);
+    }
+}
+
+/// The endpoints of a backend that are to be asked; from here on they are what its table goes by.
+fn targets(config: &Config, backend: &Backend, state: &State) -> Vec<Target> {
+    let sources =
+        config.dialect(&backend.dialect).map(|dialect| dialect.state.as_slice()).unwrap_or_default();
+    let is_on = backend.state.poll == PollMode::Auto;
+    let readers = || sources.iter().filter_map(Reader::new).collect::<Vec<_>>();
+    // One management plane for several servers tells of none of them.
+    let is_shared = backend.endpoints.len() > 1
+        && backend.management.is_some()
+        && sources.iter().any(|source| source.plane == Plane::Management);
+    let asked = if is_on && !sources.is_empty() && !is_shared { backend.endpoints.as_slice() } else { &[] };
+    let targets: Vec<_> = asked
+        .iter()
+        .map(|endpoint| Target {
+            backend: backend.name.clone(),
+            endpoint: endpoint.clone(),
+            management: backend.management.clone().unwrap_or_else(|| endpoint.clone()),
+            readers: readers(),
+            models: backend.models.clone(),
+            poll: backend.state.clone(),
+            polled: Arc::new(Polled::new(endpoint.authority(), &backend.state)),
+            turn: 0,
+        })
+        .collect();
+    let watched = targets.iter().map(|target| Arc::clone(&target.polled)).collect();
+    state.residency.backend(&backend.name).watch(Watched(watched));
+    targets
+}
+
+/// Asks one endpoint round by round.
+async fn follow(mut target: Target, state: Arc<State>) {
+    let mut random = StdRng::seed_from_u64(RandomState::new().build_hasher().finish());
+    let mut pause = 1;
+    let mut last_good: Option<Instant> = None;
+    loop {
+        let sent = state.epoch.elapsed();
+        let (backend, endpoint) = (target.backend.clone(), target.polled.endpoint.clone());
+        match target.round().await {
+            Ok(found) => {
+                target.polled.told(&found, sent, state.epoch.elapsed());
+                pause = 1;
+                last_good = Some(Instant::now());
+                counter!(names::STATE_POLLS, "backend" => backend.clone(), "endpoint" => endpoint.clone(), "result" => "ok").increment(1);
+            }
+            Err(error) => {
+                pause = (pause * 2).min(BACKOFF_MAX);
+                tracing::debug!(backend, endpoint, reason = %error, "state could not be asked");
+                counter!(names::STATE_POLLS, "backend" => backend.clone(), "endpoint" => endpoint.clone(), "result" => error.to_string()).increment(1);
+            }
+        }
+        if let Some(last) = last_good {
+            gauge!(names::STATE_POLL_AGE, "backend" => backend, "endpoint" => endpoint)
+                .set(last.elapsed().as_secs_f64());
+        }
+        let jitter = random.random_range(1.0..1.2);
+        tokio::time::sleep((target.poll.interval * pause).mul_f64(jitter)).await;
+    }
+}
+
+impl Target {
+    /// Asks every page; an error if none was answered.
+    async fn round(&mut self) -> Result<Found, AskError> {
+        let mut found = Found::new();
+        let mut outcome = Err(AskError::Malformed);
+        let mut listed = None;
+        for at in 0..self.readers.len() {
+            let Some(reader) = self.readers.get(at) else { break };
+            let asked = if reader.is_for_one() {
+                self.each(at, &mut found).await
+            } else {
+                let asked = self.list(reader, &mut found).await;
+                if asked.is_ok() && reader.source.absent != StateWord::Unknown {
+                    listed = Some(reader.source.absent);
+                }
+                asked
+            };
+            outcome = if asked.is_ok() || outcome.is_ok() { Ok(()) } else { asked };
+        }
+        outcome?;
+        // The list is whole: what is not in it is not there.
+        if let Some(word) = listed {
+            for name in self.polled.names() {
+                found
+                    .entry(name.to_string())
+                    .or_insert_with(|| crate::residency::Told { word, ..Default::default() });
+            }
+        }
+        Ok(found)
+    }
+
+    /// A page that tells of many models, and those behind it.
+    async fn list(&self, reader: &Reader, found: &mut Found) -> Result<(), AskError> {
+        let mut path = reader.source.path.clone();
+        for _ in 0..PAGES_MAX {
+            let answer = self.page(reader, &path).await?;
+            reader.read(&answer, None, found, crate::residency::POLLED_MODELS_MAX);
+            let Some(next) = reader.next(&answer) else { return Ok(()) };
+            path = next;
+        }
+        Err(AskError::TooLong)
+    }
+
+    /// The page of each model that was listed or is configured, `models_max` of them in a round.
+    async fn each(&mut self, at: usize, found: &mut Found) -> Result<(), AskError> {
+        let mut all: Vec<String> = found.keys().chain(&self.models).cloned().collect();
+        all.sort_unstable();
+        all.dedup();
+        let count = all.len().min(self.poll.models_max as usize);
+        let first = if all.is_empty() { 0 } else { self.turn % all.len() };
+        let mut outcome = Ok(());
+        let Some(reader) = self.readers.get(at) else { return Ok(()) };
+        for name in all.iter().cycle().skip(first).take(count) {
+            let segment = utf8_percent_encode(name, SEGMENT).to_string();
+            match self.page(reader, &reader.source.path.replacen("{model}", &segment, 1)).await {
+                Ok(answer) => reader.read(&answer, Some(name), found, crate::residency::POLLED_MODELS_MAX),
+                // It is gone since it was listed, or was never there.
+                Err(AskError::Status(_)) => {}
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            }
+        }
+        self.turn = first + count;
+        outcome
+    }
+
+    async fn page(&self, reader: &Reader, path: &str) -> Result<Value, AskError> {
+        let limits =
+            AskLimits { timeout: self.poll.timeout, bytes_max: self.poll.answer_bytes_max.as_usize() };
+        let endpoint = match reader.source.plane {
+            Plane::Inference => &self.endpoint,
+            Plane::Management => &self.management,
+        };
+        let body = ask(endpoint, reader.source.method, path, limits).await?;
+        serde_json::from_slice(&body).map_err(|_| AskError::Malformed)
+    }
+}
