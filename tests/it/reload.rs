@@ -204,3 +204,30 @@ fn a_signal_reloads_and_so_does_a_link_that_is_swapped() {
     weir.signal("HUP");
     wait("the signal to be obeyed", || says() == "one" && weir.log().contains("by=\"SIGHUP\""));
 }
+
+#[test]
+fn the_command_line_tells_what_would_change_reloads_and_drains() {
+    let backend = Backend::fine();
+    let (file, mut weir) = started("reload-cli", &text(backend.address, ONE));
+    let other = file.with_extension("other");
+    let more = format!("{ONE}\ndrain: {{deadline: 7s}}");
+    std::fs::write(&other, text(backend.address, &more).replace("workers: 2", "workers: 3")).unwrap();
+    let admin = weir.admin.to_string();
+    let run = |arguments: &[&str]| {
+        let output =
+            std::process::Command::new(weir_tests::process::binary()).args(arguments).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let told = "~ drain.deadline: \"30s\" -> \"7s\"\n~ workers: 2 -> 3  (needs a restart)\n";
+    let (old, new) = (file.to_str().unwrap(), other.to_str().unwrap());
+    assert_eq!(run(&["config", "diff", "-c", new, "--admin", &admin]), (Some(0), told.to_owned()));
+    let against = run(&["config", "diff", "-c", new, "--against", old, "--exit-code"]);
+    assert_eq!(against, (Some(1), told.to_owned()));
+    assert_eq!(run(&["config", "diff", "-c", old, "--admin", &admin]).1, "no difference\n");
+    let (code, said) = run(&["reload", "--admin", &admin]);
+    assert!(code == Some(0) && said.starts_with("reloaded: "), "{said}");
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(run(&["reload", "--admin", &admin]).0, Some(1));
+    assert_eq!(run(&["drain", "--admin", &admin]), (Some(0), "draining\n".to_owned()));
+    assert!(weir.ended().success());
+}

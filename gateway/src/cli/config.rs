@@ -45,6 +45,7 @@ pub(super) fn print(command: ConfigCommand) -> anyhow::Result<ExitCode> {
             Ok(loaded) => write!(out, "{}", weir_config::show(&loaded.config))?,
             Err(why) => return refused(why),
         },
+        ConfigCommand::Diff(args) => return super::ask::diff(&args),
         ConfigCommand::Dialect { name } => return dialect(name.as_deref()),
     }
     Ok(ExitCode::SUCCESS)

@@ -3,6 +3,7 @@
 //! Data goes to stdout, messages to stderr. Exit codes: 0 well, 1 failed while running, 2 wrong usage, 78 wrong configuration.
 
 mod serve;
+mod ask;
 mod config;
 mod generate;
 
@@ -42,6 +43,12 @@ enum Command {
     /// Check a configuration file and print every problem in it
     #[command(after_help = "Examples:\n  weir check -c weir.yaml\n  weir check -c weir.yaml --json")]
     Check(CheckArgs),
+    /// Make a running gateway load its configuration file anew: all of it or nothing
+    #[command(after_help = "Examples:\n  weir reload\n  weir reload --admin 127.0.0.1:9901")]
+    Reload(RunningArgs),
+    /// Make a running gateway finish what is in flight and end
+    #[command(after_help = "Examples:\n  weir drain\n  weir drain --admin 127.0.0.1:9901")]
+    Drain(RunningArgs),
     /// Print what a configuration means
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -102,8 +109,39 @@ struct CheckArgs {
     json: bool,
 }
 
+/// Which running gateway.
+#[derive(Debug, Args)]
+struct RunningArgs {
+    /// Its admin side
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9901", env = "WEIR_ADMIN")]
+    admin: SocketAddr,
+    /// File with the bearer token, if the admin side wants one
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct DiffArgs {
+    /// What would be loaded
+    #[arg(short, long, value_name = "FILE", env = "WEIR_CONFIG", default_value = "weir.yaml")]
+    config: PathBuf,
+    /// Compare with this file instead of a running gateway
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// Exit with 1 if there are differences
+    #[arg(long)]
+    exit_code: bool,
+    #[command(flatten)]
+    running: RunningArgs,
+}
+
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
+    /// Print what a reload would change, and what of it needs a restart
+    #[command(
+        after_help = "Examples:\n  weir config diff -c weir.yaml\n  weir config diff -c new.yaml --against weir.yaml --exit-code"
+    )]
+    Diff(DiffArgs),
     /// Print the JSON Schema of the configuration file
     Schema,
     /// Print the effective configuration: defaults filled in, secrets redacted
@@ -172,6 +210,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::serve(args),
         Command::Check(args) => config::check(&args),
+        Command::Reload(args) => ask::reload(&args),
+        Command::Drain(args) => ask::drain(&args),
         Command::Config(command) => config::print(command),
         Command::Dashboards(command) => generate::dashboards(&command),
         Command::Rules(args) => generate::rules(&args),
