@@ -39,6 +39,21 @@ fn places_of(start: Start) -> Range<usize> {
     first..first + KEPT.get(start.index()).copied().unwrap_or(0)
 }
 
+/// Takes over those of another model that are later than the earliest of their start.
+pub(crate) fn take_later(ours: &mut Exemplars, theirs: &Exemplars) {
+    for start in Start::ALL {
+        for held in of(start, theirs).iter().flatten() {
+            let places = ours.get_mut(places_of(start)).unwrap_or(&mut []);
+            let earliest = places.iter_mut().min_by_key(|place| place.map_or(0, |place| place.unix_ms));
+            if let Some(place) =
+                earliest.filter(|place| place.is_none_or(|place| place.unix_ms < held.unix_ms))
+            {
+                *place = Some(*held);
+            }
+        }
+    }
+}
+
 /// Where those of one model are kept.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
@@ -124,6 +139,12 @@ mod tests {
             times
         };
         assert_eq!(Start::ALL.map(times), [vec![6], vec![3, 4, 5, 6], vec![6]]);
+        let mut others = [None; EXEMPLARS];
+        take_later(&mut others, &kept);
+        places.put(Start::Cold, at(7));
+        take_later(&mut others, &places.get());
+        let cold: Vec<_> = of(Start::Cold, &others).iter().flatten().map(|kept| kept.unix_ms).collect();
+        assert!(cold.contains(&7) && cold.iter().min() > Some(&3), "{cold:?}");
         places.clear();
         assert_eq!(places.get(), [None; EXEMPLARS]);
     }

@@ -45,6 +45,8 @@ pub(crate) struct Book {
     pub(crate) pinned: Option<Reason>,
     /// Whether a service level objective is broken or burns; `slo` sets it.
     pub(crate) burns: bool,
+    /// Whether any of its requests had a trace.
+    pub(crate) traced: bool,
     /// Whether it was in a snapshot.
     pub(crate) told: AtomicBool,
     /// The group that it belongs to.
@@ -148,6 +150,7 @@ impl Ledger {
             scored: 0,
             pinned: self.pinned(model.backend, name),
             burns: false,
+            traced: false,
             told: AtomicBool::new(false),
             group: if model.is_reserved() { 0 } else { self.groups.of(model.backend, name) },
             judged: 0,
@@ -223,6 +226,7 @@ impl Fold<'_> {
     fn one(&mut self, book: &mut Book, slots: &Slots) {
         let Some(slot) = slots.get(book.model.slot).filter(|slot| !book.can_be_skipped(slot)) else { return };
         book.active_at = self.now;
+        book.traced |= slot.exemplars.get().is_some();
         self.delta.clear();
         let overs = slot.marks.get().map(|marks| record::take(marks)).unwrap_or_default();
         drain(&slot.base, &slot.rare, self.delta);

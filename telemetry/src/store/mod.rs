@@ -7,6 +7,16 @@
 //! What is bounded: names by `models_max` and [`NAME_BYTES_MAX`], backends by [`BACKENDS_MAX`], per-worker lanes by
 //! `sharded_models_max`. What has no room is counted under a reserved name, never dropped.
 //!
+//! What comes from outside and can be bad, and what becomes of it:
+//! - Names are text already (identification refuses what is no UTF-8). Empty, reserved and too long ones, and those with
+//!   control or bidirectional-override characters, get no slot and are counted as `__unknown__`; so are names that no
+//!   backend has answered well for, however many. Quotes, backslashes and line feeds are escaped once, at admission.
+//! - Time comes from the caller. A step back is ignored (the latest time holds), a leap empties the windows; neither
+//!   moves a counter.
+//! - Counters of a lane wrap and are read as differences. Totals count to 2^64: bytes wrap there, which Prometheus takes
+//!   for a restart; sums of times have 128 bits. Protobuf says counters as floats, exact to 2^53, as Prometheus keeps them.
+//! - Durations beyond 1,024 s are in the last cell, with their exact sum; a duration of `u64::MAX` is one of them.
+//!
 //! [`Observation`]: crate::Observation
 
 pub(crate) mod grid;
@@ -52,6 +62,9 @@ use model::Slots;
 pub use rank::Reason;
 use sharding::{Presence, Sets};
 use table::{Admission, Table};
+
+/// Later than any process runs (34,000 years), and early enough that a span added to it does not overflow.
+const NOW_MAX: Duration = Duration::from_secs(1 << 40);
 
 /// Backends that can be told apart over the life of the process; more share the last number.
 pub const BACKENDS_MAX: u16 = 1024;
@@ -215,6 +228,7 @@ impl Store {
     /// 50 ms: with nothing to do it costs a few loads); once a second it folds the counters and moves busy models to
     /// per-worker lanes.
     pub fn tick(&self, now: Duration) {
+        let now = now.min(NOW_MAX);
         // Whoever holds the books folds them too: the beat does not wait for a scrape, the next one comes soon.
         let mut ledger = match self.ledger.try_lock() {
             Ok(ledger) => ledger,

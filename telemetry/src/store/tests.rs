@@ -170,6 +170,34 @@ fn a_cold_start_is_counted_by_its_evidence_and_the_hit_ratio_leaves_unknown_out(
 }
 
 #[test]
+fn a_clock_that_steps_back_or_leaps_and_figures_near_the_end_of_their_range_lose_nothing() {
+    let (store, backend) = store(Settings::default());
+    let recorder = store.recorder(0);
+    let huge = Observation {
+        request_bytes: u64::MAX - 1,
+        queue_ns: u64::MAX / 2,
+        first_byte_ns: Some(u64::MAX),
+        ..Observation::new(Outcome::Ok, Start::Hot, u64::MAX)
+    };
+    for seconds in [100, 10, 0, 1 << 50, 50, u64::MAX, 0] {
+        request(&recorder, backend, "m", &huge);
+        store.tick(Duration::from_secs(seconds));
+        assert!(store.snapshot_with_recent().settled() > 0);
+    }
+    let snapshot = store.snapshot();
+    let model = snapshot.model("b", "m").unwrap();
+    assert_eq!((model.settled(), model.durations[0].count(), model.first_byte.count()), (7, 7, 7));
+    assert_eq!(model.durations[0].sum_ns(), 7 * u128::from(u64::MAX));
+    assert_eq!(model.queue_ns, 7 * u128::from(u64::MAX / 2));
+    assert_eq!(model.request_bytes, (u64::MAX - 1).wrapping_mul(7), "bytes wrap");
+    let mut text = String::new();
+    crate::encode_text(&snapshot, &mut text);
+    assert!(
+        text.contains("start=\"hot\",le=\"300\"} 0\n") && text.contains("start=\"hot\",le=\"+Inf\"} 7\n")
+    );
+}
+
+#[test]
 fn a_busy_model_gets_lanes_of_its_own_and_gives_them_back() {
     let (store, backend) =
         store(Settings { shard_above_rps: 10, sharded_models_max: 1, ..Settings::default() });

@@ -1,12 +1,14 @@
 //! What is read from the store: all of it for a scrape, one model, the tail. Everything up to now is folded for the
 //! purpose, under the books' lock; what is given out owns itself.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
-use super::exemplar::EXEMPLARS;
+use super::exemplar::{EXEMPLARS, Exemplars, take_later};
 use super::export::labels;
+use super::groups::GroupId;
 use super::ledger::{Book, Ledger, Tier};
 use super::{BackendId, ModelRef, Reserved, Store, lock, model};
 use crate::encode::resident::Residents;
@@ -63,10 +65,16 @@ impl Store {
         let ledger = self.folded();
         let residents = self.residents.load();
         let mut models = Vec::with_capacity(ledger.exported as usize + Reserved::ALL.len());
-        let mut withdrawn = ledger.retired;
+        let (mut withdrawn, mut traced) = (ledger.retired, Traced::new());
         for book in ledger.books.values() {
-            if let Tier::Tail { shown: Some(shown) } = &book.tier {
-                withdrawn += shown.settled();
+            let exemplars =
+                || self.slots.get(book.model.slot).map_or([None; EXEMPLARS], model::Slot::exemplars);
+            if let Tier::Tail { shown } = &book.tier {
+                withdrawn += shown.as_ref().map_or(0, |shown| shown.settled());
+                if book.traced {
+                    let of = traced.entry((book.model.backend, book.group)).or_insert([None; EXEMPLARS]);
+                    take_later(of, &exemplars());
+                }
             }
             let Some(mut model) = book.shown() else { continue };
             if let Some(tail) = ledger.tail_of(book) {
@@ -85,6 +93,7 @@ impl Store {
             }
         }
         models.extend(ledger.grouped_others());
+        ledger.trace_others(&mut models, &traced);
         Snapshot {
             profiles: ledger.settings.profiles.clone(),
             models_known: self.table.len() as u64,
@@ -104,7 +113,27 @@ impl Store {
     }
 }
 
+/// The latest exemplars of models in the tail, by backend and group.
+type Traced = HashMap<(BackendId, GroupId), Exemplars>;
+
 impl Ledger {
+    /// Gives `__other__` the exemplars of the models that are summed up as it.
+    fn trace_others(&self, models: &mut [ModelSnapshot], traced: &Traced) {
+        for ((backend, group), exemplars) in traced {
+            let Some(name) = self.backends.get(usize::from(backend.0)) else { continue };
+            let tier = self.groups.label(*group);
+            let is_theirs = |model: &&mut ModelSnapshot| {
+                model.reserved
+                    && *model.model == *Reserved::Other.as_str()
+                    && model.backend == *name
+                    && model.tier == tier
+            };
+            if let Some(other) = models.iter_mut().find(is_theirs) {
+                take_later(&mut other.exemplars, exemplars);
+            }
+        }
+    }
+
     /// `__other__` of each group.
     fn grouped_others(&self) -> impl Iterator<Item = ModelSnapshot> {
         self.others.grouped().filter_map(|(backend, group, totals)| {
