@@ -9,6 +9,7 @@
 
 mod config;
 mod listen;
+mod h2;
 mod backend;
 mod endpoint;
 mod route;
@@ -52,6 +53,7 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use export::{Pin, Profile, Tier};
 pub use file::{LoadError, load, text};
 pub use flags::{BackendFlag, BackendFlagError};
+pub use h2::Http2Limits;
 pub use listen::{Admin, Drain, Forward, ForwardedPolicy, ListenLimits, Listener};
 pub use read::parse;
 pub use reference::reference;

@@ -8,6 +8,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::h2::Http2Limits;
 use crate::units::{Bytes, DurationText, address, bytes_within, duration, duration_within};
 
 /// One address that clients connect to.
@@ -72,6 +73,9 @@ pub struct ListenLimits {
     /// Requests at one time on one HTTP/2 connection. Default 100; 1 to 10000.
     #[garde(range(min = 1, max = 10_000))]
     pub h2_concurrent_streams_max: u32,
+    /// What one HTTP/2 connection may use and send besides.
+    #[garde(dive)]
+    pub h2: Http2Limits,
 }
 
 impl Default for ListenLimits {
@@ -85,6 +89,7 @@ impl Default for ListenLimits {
             body_idle_timeout: Duration::from_secs(60),
             connections_max: 10_000,
             h2_concurrent_streams_max: 100,
+            h2: Http2Limits::default(),
         }
     }
 }

@@ -95,9 +95,9 @@ pub struct Orders {
 #[derive(Debug)]
 pub enum Command {
     /// Accept on these sockets.
-    Open(u64, weir_config::Listener, Vec<TcpListener>),
+    Open(u64, Box<weir_config::Listener>, Vec<TcpListener>),
     /// New connections get other settings.
-    Change(u64, weir_config::Listener),
+    Change(u64, Box<weir_config::Listener>),
     /// Accept no more; connections end after what they are serving.
     Close(u64, Queue),
     /// Panic outside of any connection.
@@ -259,7 +259,7 @@ async fn serve(
 fn obey(worker: &Rc<Worker>, command: Command, accepting: &mut JoinSet<()>) -> io::Result<()> {
     match command {
         Command::Open(number, listener, sockets) => {
-            let door = Door::new(number, listener);
+            let door = Door::new(number, *listener);
             if worker.is_draining() {
                 return Ok(());
             }
@@ -271,7 +271,7 @@ fn obey(worker: &Rc<Worker>, command: Command, accepting: &mut JoinSet<()>) -> i
         }
         Command::Change(number, listener) => {
             if let Some(door) = worker.doors.borrow().iter().find(|door| door.number == number) {
-                door.change(listener);
+                door.change(*listener);
             }
         }
         Command::Close(number, queue) => worker.close(Some(number), queue),

@@ -17,6 +17,7 @@ mod tokens;
 mod alerts;
 mod sign;
 mod drain;
+mod h2;
 mod grpc;
 mod reload;
 mod health;

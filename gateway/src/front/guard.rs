@@ -146,6 +146,14 @@ impl Conn {
         }
     }
 
+    /// What came was whole, so that nothing is being waited for (HTTP/2, where not everything that comes is a head).
+    pub(super) fn head_is_whole(&self) {
+        if self.phase.get() == Phase::Head {
+            self.phase.set(Phase::Idle);
+            self.since.set(self.clock.now());
+        }
+    }
+
     fn wrote(&self, blocked: bool) {
         match (blocked, self.write_blocked.get()) {
             (true, None) => self.write_blocked.set(Some(self.clock.now())),

@@ -9,6 +9,7 @@ mod detect;
 mod sweep;
 mod door;
 mod serve;
+mod h2;
 
 pub use clock::{CoarseClock, TICK};
 pub use door::{Door, Queue};

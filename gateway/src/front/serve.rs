@@ -2,15 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics::{counter, gauge};
 use tokio::net::{TcpListener, TcpStream};
 use weir_telemetry::names;
@@ -18,11 +12,10 @@ use weir_telemetry::names;
 use super::detect::{self, Protocol};
 use super::door::{Door, Queue, closed};
 use super::guard::{Conn, Guard};
-use crate::body::{Inbound, Outbound};
+use super::h2;
 use crate::h1;
 use crate::h1::head::HeadLimits;
 use crate::net::Stream;
-use crate::proxy;
 use crate::worker::Worker;
 
 /// After `accept` fails for want of descriptors or memory: give the others time to end.
@@ -99,12 +92,14 @@ async fn connection(worker: Rc<Worker>, door: Rc<Door>, stream: TcpStream, conn:
     let Ok(Some(protocol)) = told else { return };
     counter!(names::HTTP_CONNECTIONS, "listener" => door.name(), "protocol" => protocol.as_str())
         .increment(1);
+    if door.is_closing() {
+        conn.retire();
+    }
     match protocol {
         Protocol::Http1 => http1(&worker, &door, Stream::from(stream), &conn).await,
         Protocol::Http2 => {
-            if let Err(error) = http2(&worker, &door, Stream::from(stream), &conn).await {
-                note(&error);
-            }
+            h2::serve(&worker, &door.limits(), Guard::new(Stream::from(stream), Rc::clone(&conn)), &conn)
+                .await;
         }
     }
 }
@@ -115,14 +110,6 @@ async fn silent(door: &Door) {
     tokio::time::sleep(SILENT_GRACE).await;
 }
 
-/// A connection's end that was not the client's plain goodbye.
-fn note(error: &hyper::Error) {
-    if error.is_parse() {
-        counter!(names::HTTP_REFUSED, "reason" => "malformed").increment(1);
-    }
-    tracing::debug!(%error, "client connection ended");
-}
-
 async fn http1(worker: &Rc<Worker>, door: &Door, stream: Stream, conn: &Rc<Conn>) {
     let limits = door.limits();
     let limits = HeadLimits {
@@ -130,55 +117,5 @@ async fn http1(worker: &Rc<Worker>, door: &Door, stream: Stream, conn: &Rc<Conn>
         line_bytes_max: limits.request_line_bytes_max.as_usize(),
         fields_max: limits.header_count_max.into(),
     };
-    if door.is_closing() {
-        conn.retire();
-    }
     h1::server::serve(worker, conn, &limits, Guard::new(stream, Rc::clone(conn))).await;
-}
-
-async fn http2(
-    worker: &Rc<Worker>,
-    door: &Door,
-    stream: Stream,
-    conn: &Rc<Conn>,
-) -> Result<(), hyper::Error> {
-    let service = service_fn(|request| handle(Rc::clone(worker), Rc::clone(conn), request));
-    let io = TokioIo::new(Guard::new(stream, Rc::clone(conn)));
-    let limits = door.limits();
-    let mut builder = http2::Builder::new(LocalExecutor);
-    builder
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(limits.h2_concurrent_streams_max)
-        .max_header_list_size(u32::try_from(limits.header_bytes_max.as_usize()).unwrap_or(u32::MAX))
-        .max_pending_accept_reset_streams(Some(20))
-        .max_local_error_reset_streams(Some(128));
-    let mut serving = pin!(builder.serve_connection(io, service));
-    let mut closing = door.closing();
-    tokio::select! {
-        biased;
-        served = serving.as_mut() => return served,
-        _ = closed(&mut closing) => serving.as_mut().graceful_shutdown(),
-    }
-    serving.await
-}
-
-async fn handle(
-    worker: Rc<Worker>,
-    conn: Rc<Conn>,
-    request: Request<Incoming>,
-) -> Result<Response<Outbound>, std::convert::Infallible> {
-    Ok(proxy::serve(&worker, &conn, request.map(Inbound::Socket)).await)
-}
-
-/// Runs HTTP/2's stream tasks on the worker's own thread; they end with their connection.
-#[derive(Debug, Clone, Copy)]
-struct LocalExecutor;
-
-impl<F> hyper::rt::Executor<F> for LocalExecutor
-where
-    F: Future<Output = ()> + 'static,
-{
-    fn execute(&self, task: F) {
-        tokio::task::spawn_local(task);
-    }
 }

@@ -154,7 +154,7 @@ fn finish(mut parts: Parts, notable: Notable) -> Result<RequestHead, BadHead> {
 }
 
 /// Exactly one Host in HTTP/1.1, a valid one, and the same as an absolute target's.
-fn check_host(parts: &Parts, notable: Notable) -> Result<(), BadHead> {
+pub(crate) fn check_host(parts: &Parts, notable: Notable) -> Result<(), BadHead> {
     if notable.has_several(Field::Host) {
         return Err(BadHead::Malformed("more than one Host"));
     }
@@ -178,7 +178,7 @@ fn check_host(parts: &Parts, notable: Notable) -> Result<(), BadHead> {
 }
 
 /// Names that a server which turns `-` into `_` (CGI, WSGI) would take for a field that decides about framing or identity.
-fn check_names(headers: &HeaderMap) -> Result<(), BadHead> {
+pub(crate) fn check_names(headers: &HeaderMap) -> Result<(), BadHead> {
     const CONFUSABLE: [&str; 10] = [
         "content_length",
         "transfer_encoding",
