@@ -8,11 +8,13 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::access_log::AccessLog;
+use crate::admin::Admin;
 use crate::alerts::Alerts;
 use crate::backend::Backend;
 use crate::dialect::Dialect;
 use crate::embedded;
-use crate::listen::{Admin, Drain, Forward, Listener};
+use crate::listen::{Drain, Forward, Listener};
 use crate::route::Route;
 use crate::slo::Slo;
 use crate::telemetry::{Identify, Log, Telemetry};
@@ -68,6 +70,10 @@ pub struct Config {
     /// What is logged, to stderr.
     #[garde(dive)]
     pub log: Log,
+    /// A line for every request. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
+    pub access_log: Option<AccessLog>,
 }
 
 impl Default for Config {
@@ -87,6 +93,7 @@ impl Default for Config {
             alerts: Alerts::default(),
             drain: Drain::default(),
             log: Log::default(),
+            access_log: None,
         }
     }
 }

@@ -2,12 +2,15 @@
 //! How it betrays a cold start stands in `starts`, where its answers tell tokens in `usage`, where it tells what is
 //! loaded in `state`.
 
+use std::time::Duration;
+
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::starts::Starts;
 use crate::state::StateSource;
+use crate::units::{DurationText, duration_option, duration_within};
 use crate::usage::Usage;
 
 /// How a kind of server names models and tells a cold start. `weir config dialect NAME` prints the embedded ones.
@@ -79,6 +82,12 @@ pub struct RequestRule {
     /// Where the version stands. Default: `path: version` if the template has `{version}`; at most 8.
     #[garde(length(max = 8), dive)]
     pub version: Vec<Source>,
+    /// Time for the whole request where it is shorter than the backend's `timeouts.request`, such as that of a health check whose
+    /// caller does not wait. Default none; 10ms to 7d. After it: 504.
+    #[serde(with = "duration_option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<DurationText>", example = &"2s")]
+    #[garde(inner(custom(duration_within("10ms", "7d"))))]
+    pub timeout: Option<Duration>,
 }
 
 /// What a request does to a model.

@@ -9,12 +9,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::admin::Admin;
 use crate::config::Config;
 
 /// Keys that hold from the start of the process; a reload keeps what they were.
-const AT_START: [&str; 6] = [
+const AT_START: [&str; 9] = [
     "workers",
     "admin.address",
+    "admin.metrics_address",
+    "admin.token_file",
+    "admin.connections_max",
     "telemetry.models_max",
     "telemetry.sharded_models_max",
     "log.level",
@@ -88,7 +92,8 @@ pub fn diff(was: &Value, will: &Value) -> Vec<Change> {
 /// Puts the keys that hold from the start back to what they were, so that the new one is what can be taken over now.
 pub fn hold(will: &mut Config, was: &Config) {
     will.workers = was.workers;
-    will.admin.address = was.admin.address;
+    // Names under which it may be called are taken over; who guards it, and where, is not.
+    will.admin = Admin { hosts: std::mem::take(&mut will.admin.hosts), ..was.admin.clone() };
     will.telemetry.models_max = was.telemetry.models_max;
     will.telemetry.sharded_models_max = was.telemetry.sharded_models_max;
     will.log = was.log.clone();
@@ -201,14 +206,14 @@ mod tests {
     fn what_holds_from_the_start_is_held_and_nothing_else() {
         let was = config(ONE);
         let mut will = config(&format!(
-            "{ONE}workers: 3\nadmin: {{address: '127.0.0.1:7'}}\nlog: {{level: debug, format: json}}\n\
+            "{ONE}workers: 3\nadmin: {{address: '127.0.0.1:7', metrics_address: '127.0.0.1:8', token_file: x, connections_max: 9}}\nlog: {{level: debug, format: json}}\n\
              telemetry: {{models_max: 5000, sharded_models_max: 16, top_models: 7}}\n"
         ));
         let restarts = |will: &Config| {
             let changes = diff(&effective(&was), &effective(will));
             (changes.iter().filter(|change| change.takes == Takes::Restart).count(), changes.len())
         };
-        assert_eq!(restarts(&will), (6, 7));
+        assert_eq!(restarts(&will), (9, 10));
         hold(&mut will, &was);
         assert_eq!(restarts(&will), (0, 1));
     }

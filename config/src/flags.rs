@@ -81,6 +81,14 @@ impl Config {
         let backends = backends.iter().map(|flag| flag.0.clone()).collect();
         read::finish(Self { backends, ..Self::default() }, "--backend")
     }
+
+    /// The same configuration checked again after a flag of the command line has changed it.
+    ///
+    /// # Errors
+    /// What would be wrong in a file; `flags` is named as its place.
+    pub fn checked(self, flags: &str) -> Result<Self, Report> {
+        read::finish(self, flags)
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@
 mod config;
 mod listen;
 mod h2;
+mod admin;
+mod access_log;
 mod backend;
 mod endpoint;
 mod route;
@@ -43,6 +45,8 @@ mod show;
 mod diff;
 mod file;
 
+pub use access_log::{AccessAlways, AccessFormat, AccessLog, AccessQuery};
+pub use admin::{Admin, is_loopback};
 pub use alerts::{AlertLabel, Alerts};
 pub use backend::{Backend, Pool, Timeouts, UpstreamProtocol};
 pub use config::Config;
@@ -54,7 +58,7 @@ pub use export::{Pin, Profile, Tier};
 pub use file::{LoadError, load, text};
 pub use flags::{BackendFlag, BackendFlagError};
 pub use h2::Http2Limits;
-pub use listen::{Admin, Drain, Forward, ForwardedPolicy, ListenLimits, Listener};
+pub use listen::{Drain, Forward, ForwardedPolicy, ListenLimits, Listener, RequestId};
 pub use read::parse;
 pub use reference::reference;
 pub use report::{Problem, Report};

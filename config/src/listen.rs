@@ -1,4 +1,4 @@
-//! Where clients and operators reach weir, and what a listener allows: addresses, limits, and the headers that say a
+//! Where clients reach weir, and what a listener allows: addresses, limits, and the headers that say a
 //! request passed.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -94,23 +94,6 @@ impl Default for ListenLimits {
     }
 }
 
-/// Where operators and Prometheus reach weir: `/metrics`, `/healthz`, `/readyz`, `/api/v1/models`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[garde(allow_unvalidated)]
-pub struct Admin {
-    /// IP address and port. Default `127.0.0.1:9901`, so that only this machine sees it; port 0 takes any free port.
-    #[serde(with = "address")]
-    #[schemars(with = "String")]
-    pub address: SocketAddr,
-}
-
-impl Default for Admin {
-    fn default() -> Self {
-        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9901)) }
-    }
-}
-
 /// What a backend is told about the request's way here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -125,6 +108,12 @@ pub struct Forward {
     pub x_forwarded: ForwardedPolicy,
     /// `Forwarded` (RFC 7239). Default `off`.
     pub forwarded: ForwardedPolicy,
+    /// `X-Request-Id`, which backend, answer and access log get alike. Default `make`.
+    pub request_id: RequestId,
+    /// Add `Server-Timing: weir;dur=…` to answers: milliseconds until the answer's head, and hot or cold. Default false.
+    pub server_timing: bool,
+    /// Add `X-Weir-Start: hot` or `cold` to answers, where it is known when their head comes. Default false.
+    pub start_header: bool,
 }
 
 impl Default for Forward {
@@ -134,8 +123,24 @@ impl Default for Forward {
             via_name: "weir".to_owned(),
             x_forwarded: ForwardedPolicy::Append,
             forwarded: ForwardedPolicy::Off,
+            request_id: RequestId::Make,
+            server_timing: false,
+            start_header: false,
         }
     }
+}
+
+/// What to do about `X-Request-Id`. One that came in is believed if it is 1 to 128 letters, digits and `-_.:/+=@~`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestId {
+    /// It is a header like any other.
+    Off,
+    /// Keep the client's, drop a malformed one, make none.
+    Keep,
+    /// Keep the client's, make one where there is none or a malformed one: 32 hexadecimal digits.
+    #[default]
+    Make,
 }
 
 /// What to do with the header lines that name the client.

@@ -5,10 +5,12 @@
 //! behind it: taking that `#` away from every such line gives a file with an example of everything.
 
 use std::collections::HashSet;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::access_log::AccessLog;
 use crate::alerts::{AlertLabel, Alerts};
 use crate::backend::Backend;
 use crate::config::Config;
@@ -70,6 +72,7 @@ fn sample() -> Config {
         model: vec![Source { path: text("model"), ..Source::default() }],
         resident: vec![Source { header: text("x-resident-id"), ..Source::default() }],
         version: vec![Source { path: text("version"), ..Source::default() }],
+        timeout: Some(Duration::from_secs(2)),
         ..RequestRule::default()
     };
     let header = HeaderRule {
@@ -96,6 +99,10 @@ fn sample() -> Config {
             ..Sign::default()
         });
     }
+    config.admin.token_file = Some("/run/secrets/weir-admin-token".into());
+    config.admin.metrics_address = Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 9902)));
+    config.admin.hosts = ["weir.monitoring.svc", "*.example.org"].map(str::to_owned).to_vec();
+    config.access_log = Some(AccessLog::default());
     config.telemetry = telemetry();
     config.routes = vec![Route {
         host: text("models.example.org"),

@@ -108,6 +108,27 @@ pub(crate) mod duration {
     }
 }
 
+/// The same where there may be none: for `#[serde(with = "units::duration_option")]`.
+pub(crate) mod duration_option {
+    use super::{Deserializer, Duration, Serializer, duration};
+
+    pub(crate) fn serialize<S: Serializer>(
+        value: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => duration::serialize(value, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        duration::deserialize(deserializer).map(Some)
+    }
+}
+
 /// How a socket's address stands in the file: for `#[serde(with = "units::address")]`.
 pub(crate) mod address {
     use std::net::SocketAddr;
@@ -125,6 +146,29 @@ pub(crate) mod address {
                 "an address is an IP address and a port: `127.0.0.1:9900`, `0.0.0.0:80`, `[::1]:9900`",
             )
         })
+    }
+}
+
+/// The same where there may be none: for `#[serde(with = "units::address_option")]`.
+pub(crate) mod address_option {
+    use std::net::SocketAddr;
+
+    use super::{Deserializer, Serializer, address};
+
+    pub(crate) fn serialize<S: Serializer>(
+        value: &Option<SocketAddr>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => address::serialize(value, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<SocketAddr>, D::Error> {
+        address::deserialize(deserializer).map(Some)
     }
 }
 

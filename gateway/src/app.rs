@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use weir_config::Config;
 use weir_telemetry::{Process, Store};
 
+use crate::admin::{Token, TokenError};
 use crate::alerts::Clock;
 use crate::life::{self, Ask, Control, Ended, Fleet, Inherited, Present, Sockets, Source};
 use crate::live::{CompileError, Live, Shared};
@@ -27,6 +28,8 @@ pub struct Gateway {
     pub listeners: Vec<(String, SocketAddr)>,
     /// Where the admin side is bound.
     pub admin: SocketAddr,
+    /// Where metrics and health alone are bound, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// The telemetry store.
     pub store: Arc<Store>,
     /// Asks something of the control plane.
@@ -58,6 +61,12 @@ pub enum StartError {
     /// The configuration does not compile.
     #[error(transparent)]
     Compile(#[from] CompileError),
+    /// The admin side would be open to other machines.
+    #[error("the admin address {0} is open to other machines, and there is no admin.token_file")]
+    AdminOpen(SocketAddr),
+    /// The admin side's token cannot be had.
+    #[error(transparent)]
+    Token(#[from] TokenError),
 }
 
 /// What the control plane and the workers share.
@@ -85,6 +94,8 @@ pub struct State {
     pub present: Mutex<Present>,
     /// Asks something of the control plane.
     pub asks: mpsc::UnboundedSender<Ask>,
+    /// What callers of the admin side have to show, if anything.
+    pub token: Token,
 }
 
 impl Gateway {
@@ -108,7 +119,9 @@ impl Gateway {
         let state = Arc::new(state(config, count, asks.clone())?);
         let live = state.shared.load();
         let admin = admin(live.config.admin.address, &mut inherited)?;
-        let bound = admin.local_addr()?;
+        let of_metrics = live.config.admin.metrics_address;
+        let metrics = of_metrics.map(|address| self::admin(address, &mut inherited)).transpose()?;
+        let bound = (admin.local_addr()?, metrics.as_ref().map(TcpListener::local_addr).transpose()?);
         let mut sockets = Sockets::new(count);
         let plan = sockets.plan(&live.config.listeners, &mut inherited)?;
         sockets.take_over(plan);
@@ -126,12 +139,24 @@ impl Gateway {
         let (fleet, ends) = Fleet::start(&state, sockets, draining, aborting)?;
         let wanted = want_drain.clone();
         let store = Arc::clone(&state.store);
-        let control =
-            Control { state, fleet, source, admin, asks: to_do, want_drain, drain, abort, ends, on_signal };
+        let control = Control {
+            state,
+            fleet,
+            source,
+            admin,
+            metrics,
+            asks: to_do,
+            want_drain,
+            drain,
+            abort,
+            ends,
+            on_signal,
+        };
         let control =
             std::thread::Builder::new().name("weir-control".to_owned()).spawn(move || life::run(control))?;
         announce(&listeners, bound, count);
-        Ok(Self { listeners, admin: bound, store, asks, drain: wanted, signals, control })
+        let (admin, metrics) = bound;
+        Ok(Self { listeners, admin, metrics, store, asks, drain: wanted, signals, control })
     }
 
     /// The first listener's address.
@@ -161,7 +186,8 @@ impl Gateway {
     }
 }
 
-fn state(config: Config, count: usize, asks: mpsc::UnboundedSender<Ask>) -> Result<State, CompileError> {
+fn state(config: Config, count: usize, asks: mpsc::UnboundedSender<Ask>) -> Result<State, StartError> {
+    let token = token(&config.admin)?;
     let store = Store::new(&config.telemetry, count);
     let process = Process::install();
     let residency = Residency::default();
@@ -177,7 +203,20 @@ fn state(config: Config, count: usize, asks: mpsc::UnboundedSender<Ask>) -> Resu
         ready: AtomicBool::new(false),
         present: Mutex::default(),
         asks,
+        token,
     })
+}
+
+/// The admin side's token, if it has one. Flags may have changed the addresses since the configuration was checked.
+fn token(admin: &weir_config::Admin) -> Result<Token, StartError> {
+    if !admin.is_guarded() {
+        return Err(StartError::AdminOpen(admin.address));
+    }
+    let token = Token::default();
+    if let Some(path) = &admin.token_file {
+        token.load(path)?;
+    }
+    Ok(token)
 }
 
 fn workers(config: &Config) -> usize {
@@ -196,10 +235,17 @@ fn admin(address: SocketAddr, inherited: &mut Inherited) -> io::Result<TcpListen
     Ok(socket)
 }
 
-fn announce(listeners: &[(String, SocketAddr)], admin: SocketAddr, workers: usize) {
+fn announce(
+    listeners: &[(String, SocketAddr)],
+    (admin, metrics): (SocketAddr, Option<SocketAddr>),
+    workers: usize,
+) {
     for (name, address) in listeners {
         tracing::info!(name, %address, "listening");
     }
     tracing::info!(address = %admin, "admin");
+    if let Some(address) = metrics {
+        tracing::info!(%address, "metrics alone");
+    }
     tracing::info!(workers, version = env!("CARGO_PKG_VERSION"), "ready");
 }

@@ -12,6 +12,7 @@ use weir_telemetry::{
     BackendId, Evidence, Lifecycle, ModelRef, Observation, Outcome, Reserved, Start, names,
 };
 
+use crate::access;
 use crate::body::{Upload, UploadState};
 use crate::front::Conn;
 use crate::grpc;
@@ -39,6 +40,8 @@ pub struct Exchange {
     tunnelled_bytes: u64,
     /// The trace that it belongs to.
     pub trace: Option<u128>,
+    /// Its line in the access log, if it may leave one.
+    access: Option<access::Pending>,
     settled: bool,
 }
 
@@ -105,8 +108,19 @@ impl Exchange {
             response_bytes: 0,
             tunnelled_bytes: 0,
             trace: None,
+            access: None,
             settled: false,
         }
+    }
+
+    /// It may leave a line in the access log.
+    pub fn log(&mut self, line: Option<access::Pending>) {
+        self.access = line;
+    }
+
+    /// Its line in the access log.
+    pub fn line(&mut self) -> Option<&mut access::Pending> {
+        self.access.as_mut()
     }
 
     /// When it began.
@@ -222,6 +236,16 @@ impl Exchange {
         }
     }
 
+    /// Hot or cold, as far as it is known before the answer's end; settling it decides.
+    pub fn start_so_far(&self) -> Option<Start> {
+        let Subject::Infer { models, ticket, .. } = &self.subject else { return None };
+        if self.verdict.outcome != Some(Outcome::Ok) {
+            return None;
+        }
+        let told = self.verdict.start.map(|(start, _)| start);
+        told.or_else(|| models.infer_would_be(ticket.as_ref()?, self.now()))
+    }
+
     /// Settles it; later calls do nothing.
     pub fn settle(&mut self, outcome: Outcome) {
         if self.settled {
@@ -250,7 +274,20 @@ impl Exchange {
         if outcome != Outcome::Ok {
             histogram!(names::ERROR_DURATION, "outcome" => outcome.as_str()).record(duration.as_secs_f64());
         }
+        if let Some(line) = self.access.take() {
+            line.settle(self.verdict.status, self.model_name(), &observation);
+        }
         self.conn.request_ended();
+    }
+
+    /// The name that the request gave, whether a model of it is known or not.
+    fn model_name(&self) -> Option<&str> {
+        match &self.subject {
+            Subject::Infer { identity, .. }
+            | Subject::Load { identity, .. }
+            | Subject::Unload { identity, .. } => Some(&identity.name),
+            Subject::None | Subject::Control => None,
+        }
     }
 
     /// The slot that the request counts for. A name's first success gives it one.

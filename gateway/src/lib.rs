@@ -17,6 +17,8 @@ pub mod body;
 pub mod refusal;
 pub mod forward;
 pub mod grpc;
+pub mod request_id;
+pub mod access;
 pub mod net;
 pub mod h1;
 #[cfg(feature = "faults")]

@@ -11,6 +11,7 @@ use http::request::Parts;
 use weir_config::{Config, Endpoint, Forward, Identify, Pool, Timeouts, UpstreamProtocol};
 use weir_telemetry::{BackendId, Store};
 
+use crate::access;
 use crate::classify::StartRules;
 use crate::identify::{Found, Matcher};
 use crate::numbers::NumberRules;
@@ -35,6 +36,8 @@ pub struct Live {
     pub backends: Vec<Backend>,
     /// Every endpoint of every backend; [`Backend::endpoints`] are indices into it.
     pub endpoints: Vec<(Endpoint, Pool)>,
+    /// Where requests leave their lines, if they do.
+    pub access: Option<Arc<access::Log>>,
     routes: Vec<Route>,
 }
 
@@ -149,7 +152,12 @@ impl Live {
         });
         let routes = routes.collect();
         store.promise(&config.slos, &config.alerts);
-        Ok(Self { generation, backends, endpoints, routes, config })
+        let access = config.access_log.as_ref().map(access::Log::start).transpose();
+        let access = access.map_err(|error| CompileError {
+            backend: String::new(),
+            message: format!("the access log's thread: {error}"),
+        })?;
+        Ok(Self { generation, backends, endpoints, access, routes, config })
     }
 
     /// What is forwarded and added to heads.

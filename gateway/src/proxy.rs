@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use weir_config::{Action, Plane};
 use weir_telemetry::names;
 
+use crate::access;
 use crate::body::{DownLimits, Inbound, Outbound, RelayDown, Upload, UploadState};
 use crate::classify;
 use crate::exchange::{Exchange, Subject, Verdict};
@@ -27,7 +28,8 @@ use crate::identify::{BodyScan, Identified, Identity, Progress, ScanFlags};
 use crate::live::{Backend, Routed};
 use crate::numbers::Numbers;
 use crate::refusal::Refusal;
-use crate::upstream::{self, Answer, AnswerBody, Ask};
+use crate::request_id;
+use crate::upstream::{self, Answer, AnswerBody, Ask, Trail};
 use crate::worker::{View, Worker};
 
 /// The data path behind one client's connection, as a service: what tests and embedding programs drive without a socket. The front
@@ -66,7 +68,8 @@ pub async fn serve(worker: &Rc<Worker>, conn: &Rc<Conn>, request: Request<Inboun
     #[cfg(feature = "faults")]
     crate::faults::strike(&request);
     let view = worker.view();
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let id = request_id::see_to(&mut head.headers, view.live.forward().request_id);
     // HTTP/1.1 heads were checked where they were read.
     let checked = if matches!(body, Inbound::H1(_)) { Ok(()) } else { check(&head) };
     let upload = Upload::new(body, view.live.identify().peek_bytes_max.as_usize(), worker.clock.now());
@@ -78,11 +81,12 @@ pub async fn serve(worker: &Rc<Worker>, conn: &Rc<Conn>, request: Request<Inboun
     let speaks_grpc = head.version == Version::HTTP_2 && grpc::is_grpc(&head.headers);
     let mut exchange = Exchange::begin(worker, conn, backend.id, upload);
     exchange.trace = crate::trace::id(&head.headers);
+    exchange.log(access::begin(&view.live, &routed, &head, conn, id.as_ref()));
     let passed = match checked {
         Ok(()) => pass(&mut exchange, worker, conn, &view, routed, head).await,
         Err(refusal) => Err(refusal),
     };
-    match passed {
+    let mut response = match passed {
         Ok((Answer { head, body }, limits)) => {
             let body = match body {
                 AnswerBody::H1(body) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
@@ -98,7 +102,11 @@ pub async fn serve(worker: &Rc<Worker>, conn: &Rc<Conn>, request: Request<Inboun
             Response::from_parts(head, body)
         }
         Err(refusal) => refuse(&mut exchange, backend, &refusal, speaks_grpc),
+    };
+    if let Some(id) = id {
+        response.headers_mut().insert(request_id::X_REQUEST_ID, id);
     }
+    response
 }
 
 /// The rooms in their order: integrity, identify, (admit,) upstream, classify.
@@ -111,7 +119,9 @@ async fn pass(
     mut head: Parts,
 ) -> Result<(Answer, DownLimits), Refusal> {
     let backend = routed.backend;
-    let deadline = Instant::from_std(exchange.began()) + backend.timeouts.request;
+    let own_limit = routed.found.as_ref().and_then(crate::identify::Found::timeout);
+    let time = own_limit.map_or(backend.timeouts.request, |own| own.min(backend.timeouts.request));
+    let deadline = Instant::from_std(exchange.began()) + time;
     let identity = whose(exchange, view, &routed, &head).await?;
     worker.found(identity.as_ref().map(|identity| identity.origin));
     exchange.is_about(subject(backend, &routed, identity, worker));
@@ -129,9 +139,13 @@ async fn pass(
     if let Some(signer) = backend.signer.as_ref().filter(|_| plane == Plane::Inference) {
         signer.sign(&mut head, exchange.upload(), (deadline, backend.timeouts.request)).await?;
     }
-    let mut ask = ask(worker, conn, view, (backend, plane), exchange.upload(), deadline);
+    let upload = Rc::clone(exchange.upload());
+    let mut ask = ask(worker, conn, view, (backend, plane), &upload, deadline);
     ask.upgrade = upgrade.as_ref().and_then(|protocol| protocol.to_str().ok());
     let asked = upstream::ask(&ask, &head).await;
+    if let Some(line) = exchange.line() {
+        line.asked(&ask);
+    }
     let mut answer = asked.inspect_err(|refusal| {
         if matches!(refusal, Refusal::Connect(_)) {
             exchange.never_sent();
@@ -152,8 +166,11 @@ async fn pass(
     if told.loading {
         exchange.told_loading();
     }
+    let began = exchange.began();
+    let policy = view.live.forward();
+    request_id::tell(&mut answer.head.headers, policy, || began.elapsed(), || exchange.start_so_far());
     exchange.tells(|| Numbers::begin(&backend.numbers, status, &answer.head.headers));
-    forward::response(&mut answer.head, view.live.forward());
+    forward::response(&mut answer.head, policy);
     let timeouts = &backend.timeouts;
     let limits = DownLimits { between_bytes: timeouts.between_bytes, request: timeouts.request, deadline };
     Ok((answer, limits))
@@ -274,6 +291,7 @@ fn ask<'a>(
         clock: &worker.clock,
         protocol: backend.protocol,
         upgrade: None,
+        trail: Trail::default(),
     }
 }
 
@@ -285,6 +303,9 @@ fn refuse(
 ) -> Response<Outbound> {
     counter!(names::HTTP_REFUSED, "reason" => refusal.reason()).increment(1);
     tracing::debug!(reason = refusal.reason(), error = %refusal, backend = backend.name, "request refused");
+    if let Some(line) = exchange.line() {
+        line.refused(refusal.status(), refusal.reason());
+    }
     exchange.settle(refusal.outcome());
     let plain = refusal.response(Some(&backend.name));
     if speaks_grpc {

@@ -300,6 +300,12 @@ families! {
         "Scrapes asked for, by format; those at the same time share one body.";
     SCRAPE_DURATION = Gateway Histogram Seconds "weir_scrape_duration_seconds" []
         "Time to build and compress one body, off the request path.";
+    ACCESS_LOG_LINES = Gateway Counter Plain "weir_access_log_lines_total" []
+        "Lines of the access log that were written.";
+    ACCESS_LOG_DROPPED = Gateway Counter Plain "weir_access_log_dropped_total" ["reason"]
+        "Lines of the access log that were dropped: the queue was full, or writing failed.";
+    ADMIN_DENIED = Gateway Counter Plain "weir_admin_denied_total" ["reason"]
+        "Requests to the admin side that were turned away at its door.";
     PANICS = Gateway Counter Plain "weir_panics_total" []
         "Panics caught; each cost one request.";
     CONFIG_LAST_RELOAD_SUCCESSFUL = Gateway Gauge Plain "weir_config_last_reload_successful" []

@@ -21,4 +21,6 @@ mod h2;
 mod grpc;
 mod reload;
 mod health;
+mod tracing;
+mod access_log;
 mod seeds;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a harness that cannot start is a failed test")]
 
 pub mod backend;
+pub mod binary;
 pub mod client;
 pub mod gateway;
 pub mod h2;

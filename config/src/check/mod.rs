@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 
 pub(crate) use dialects::{dialect, dialects};
-pub(crate) use words::{error_status, header_value, label_name, name, token};
+pub(crate) use words::{error_status, header_value, host_pattern, label_name, name, token};
 
 use crate::backend::Backend;
 use crate::config::Config;
@@ -126,6 +126,14 @@ fn listeners(config: &Config, findings: &mut Findings) {
         address(listener.address, format!("listeners[{i}].address"), &mut taken, findings);
     }
     address(config.admin.address, "admin.address".to_owned(), &mut taken, findings);
+    if let Some(of_metrics) = config.admin.metrics_address {
+        address(of_metrics, "admin.metrics_address".to_owned(), &mut taken, findings);
+    }
+    if !config.admin.is_guarded() {
+        let message = format!("`{}` is open to other machines, and there is no token", config.admin.address);
+        let help = "give `admin.token_file`, or keep to `127.0.0.1`; for scrapers and probes alone there is `admin.metrics_address`";
+        findings.add_with("admin.address", message, help.to_owned());
+    }
 }
 
 fn address(

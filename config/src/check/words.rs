@@ -38,6 +38,16 @@ pub(crate) fn token(value: &str, _: &()) -> garde::Result {
     ))
 }
 
+/// A host's name, perhaps with `*.` before it.
+pub(crate) fn host_pattern(value: &str, _: &()) -> garde::Result {
+    let name = value.strip_prefix("*.").unwrap_or(value);
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    if !name.is_empty() && value.len() <= 253 && name.bytes().all(fits) {
+        return Ok(());
+    }
+    Err(garde::Error::new("a host is a name such as `weir.example.org` or `*.example.org`, without a port"))
+}
+
 /// A header's value to compare with.
 pub(crate) fn header_value(value: &str, _: &()) -> garde::Result {
     if (1..=8192).contains(&value.len()) {
@@ -85,6 +95,11 @@ mod tests {
             (false, label_name("1st", &())),
             (false, label_name("a-b", &())),
             (false, label_name("model", &())),
+            (true, host_pattern("weir.example.org", &())),
+            (true, host_pattern("*.svc", &())),
+            (false, host_pattern("*", &())),
+            (false, host_pattern("a:80", &())),
+            (false, host_pattern("", &())),
             (true, method("POST")),
             (true, method("M-SEARCH")),
             (false, method("post")),

@@ -70,6 +70,7 @@ fn rule() -> impl Strategy<Value = RequestRule> {
             model,
             resident,
             version: Vec::new(),
+            timeout: None,
         })
 }
 

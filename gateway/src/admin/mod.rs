@@ -1,9 +1,11 @@
-//! The admin side: scrape, health and the JSON API, on an address of its own, 127.0.0.1 by default. What it writes is
-//! behind [`guarded`].
+//! The admin side: scrape, health and the JSON API, on an address of its own, 127.0.0.1 by default. Who may ask what is decided at
+//! its door, [`guard`]; routes that change something are wrapped in [`guarded`].
 //!
 //! Entry: [`serve`]. It runs on the control plane's thread; what takes long (a scrape of thousands of models) is built on a thread
 //! of its own.
 
+mod server;
+mod guard;
 mod scrape;
 mod flight;
 mod models;
@@ -13,41 +15,40 @@ mod slos;
 mod health;
 mod control;
 
-use std::net::{IpAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, HOST, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS};
-use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+pub use guard::{Token, TokenError, guarded};
+
 use crate::app::State;
+use guard::Door;
 
 /// A scraper that takes longer than this is cut off.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// No page takes a body that is larger.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// Serves the admin side until the control plane's runtime ends.
-pub async fn serve(socket: TcpListener, state: Arc<State>) {
-    let listener = match tokio::net::TcpListener::from_std(socket) {
-        Ok(listener) => listener,
-        Err(error) => {
-            tracing::error!(%error, "admin side could not start");
-            return;
+/// Serves the admin side until the control plane's runtime ends: at its own address, and at that of the metrics if there is one.
+pub async fn serve(admin: TcpListener, metrics: Option<TcpListener>, state: Arc<State>) {
+    let router = router(Arc::clone(&state));
+    let of_metrics = async {
+        if let Some(socket) = metrics {
+            server::serve(socket, Door::Metrics, router.clone(), Arc::clone(&state)).await;
         }
     };
-    if let Err(error) = axum::serve(listener, router(state)).await {
-        tracing::error!(%error, "admin side ended");
-    }
+    tokio::join!(server::serve(admin, Door::Admin, router.clone(), Arc::clone(&state)), of_metrics);
 }
 
-/// Every path of the admin side.
-pub fn router(state: Arc<State>) -> Router {
+/// Every path of the admin side; without the door before it, nothing can be changed through it.
+fn router(state: Arc<State>) -> Router {
     let scrapes = Arc::new(scrape::Scrapes::default());
     let of_tail = Arc::clone(&scrapes);
     Router::new()
@@ -58,10 +59,8 @@ pub fn router(state: Arc<State>) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/startupz", get(health::startupz))
         .route("/api/v1/config", get(control::config))
-        .merge(guarded(
-            Router::new().route("/-/reload", post(control::reload)).route("/-/drain", post(control::drain)),
-            &state,
-        ))
+        .route("/-/reload", guarded(post(control::reload)))
+        .route("/-/drain", guarded(post(control::drain)))
         .route("/api/v1/models", get(models::list))
         .route("/api/v1/models/{backend}/{*model}", get(models::one))
         .route("/api/v1/residency", get(residency::list))
@@ -71,32 +70,8 @@ pub fn router(state: Arc<State>) -> Router {
         .route("/runbooks/{alert}", get(runbooks::one))
         .fallback(unknown)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
-        .layer(SetResponseHeaderLayer::if_not_present(
-            X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
-        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
         .with_state(state)
-}
-
-/// What changes the gateway: only from this machine, and not from a web page (DNS rebinding, CSRF).
-fn guarded(routes: Router<Arc<State>>, state: &State) -> Router<Arc<State>> {
-    let is_local = state.shared.load().config.admin.address.ip().is_loopback();
-    routes.layer(from_fn(move |request: Request, next: Next| async move {
-        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
-        let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
-        let is_ours = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        let from_page =
-            request.headers().contains_key(ORIGIN) || request.headers().contains_key("sec-fetch-site");
-        match is_local && is_ours && !from_page {
-            true => next.run(request).await,
-            false => refused(),
-        }
-    }))
-}
-
-fn refused() -> Response {
-    (StatusCode::FORBIDDEN, "only from this machine, and not from a web page\n").into_response()
 }
 
 const INDEX: &str = "weir\n

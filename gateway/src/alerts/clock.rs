@@ -23,7 +23,9 @@ impl Clock {
     }
 }
 
-fn rfc3339(since_1970: Duration) -> String {
+/// A moment since 1970, in UTC, with milliseconds.
+#[must_use]
+pub fn rfc3339(since_1970: Duration) -> String {
     let (seconds, millis) = (since_1970.as_secs(), since_1970.subsec_millis());
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = date(days);
@@ -32,7 +34,8 @@ fn rfc3339(since_1970: Duration) -> String {
 }
 
 /// The date of a day since 1970-01-01, by eras of 400 years that begin on the first of March.
-fn date(days: u64) -> (u64, u64, u64) {
+#[must_use]
+pub fn date(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;

@@ -25,7 +25,7 @@ use tokio::time::MissedTickBehavior;
 use weir_config::{Alerts, Config, Url};
 use weir_telemetry::{Alert, names};
 
-pub use clock::Clock;
+pub use clock::{Clock, date as date_of, rfc3339};
 pub use message::message;
 
 use crate::app::State;

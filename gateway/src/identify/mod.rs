@@ -179,6 +179,12 @@ impl<'m> Found<'m> {
         self.rule.action
     }
 
+    /// A limit of its own on the whole request.
+    #[must_use]
+    pub const fn timeout(&self) -> Option<std::time::Duration> {
+        self.rule.timeout
+    }
+
     /// Which of the backend's addresses takes it.
     #[must_use]
     pub const fn plane(&self) -> Plane {

@@ -12,6 +12,7 @@ pub(super) struct Rule {
     pub(super) template: String,
     pub(super) action: Action,
     pub(super) plane: Plane,
+    pub(super) timeout: Option<std::time::Duration>,
     methods: Vec<Method>,
     conditions: Vec<Condition>,
     /// Where the name stands, in order.
@@ -58,6 +59,7 @@ impl Rule {
             template: rule.path.clone(),
             action: rule.action,
             plane: rule.plane,
+            timeout: rule.timeout,
             methods: methods.collect::<Result<_, _>>()?,
             conditions: rule.when.iter().map(condition).collect::<Result<_, _>>()?,
             model,

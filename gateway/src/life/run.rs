@@ -22,6 +22,9 @@ use crate::{admin, alerts, control, sign};
 /// After the drain's deadline workers are cut; this long they have to settle what was cut.
 const CUT_GRACE: Duration = Duration::from_secs(2);
 
+/// How long the last lines of the access log may take to be written.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
+
 /// What the control plane is started with.
 #[derive(Debug)]
 pub struct Control {
@@ -33,6 +36,8 @@ pub struct Control {
     pub source: Option<Source>,
     /// The admin side's socket.
     pub admin: TcpListener,
+    /// The socket for metrics alone.
+    pub metrics: Option<TcpListener>,
     /// What it is asked to do.
     pub asks: mpsc::UnboundedReceiver<Ask>,
     /// Tells that the drain is wanted.
@@ -81,6 +86,9 @@ async fn supervise(mut control: Control) -> Ended {
     state.ready.store(false, Ordering::Release);
     control.want_drain.send_replace(true);
     let cut = end(control).await;
+    if let Some(log) = &state.shared.load().access {
+        log.flush(FLUSH_PATIENCE);
+    }
     tracing::info!(cut, "drained");
     Ended { cut, failure }
 }
@@ -89,10 +97,12 @@ async fn supervise(mut control: Control) -> Ended {
 fn start_tasks(control: &mut Control) {
     let state = &control.state;
     if let Ok(admin) = control.admin.try_clone() {
-        tokio::task::spawn(admin::serve(admin, Arc::clone(state)));
+        let metrics = control.metrics.as_ref().and_then(|socket| socket.try_clone().ok());
+        tokio::task::spawn(admin::serve(admin, metrics, Arc::clone(state)));
     }
     tokio::task::spawn(alerts::run(Arc::clone(state), control.want_drain.subscribe()));
     tokio::task::spawn(control::tick(Arc::clone(state)));
+    tokio::task::spawn(reopen_logs(Arc::clone(state)));
     tokio::task::spawn(pulse::watch(Arc::clone(state)));
     tokio::task::spawn(sign::keep_fresh(Arc::clone(state)));
     tokio::task::spawn(crate::poll::run(Arc::clone(state)));
@@ -227,6 +237,19 @@ async fn obey(mut on_signal: watch::Receiver<bool>, drain: watch::Sender<bool>, 
             _ = interrupt.recv() => {}
         }
         let _ = channel.send(true);
+    }
+}
+
+/// SIGUSR1: whoever turns logs over has moved the access log's file.
+async fn reopen_logs(state: Arc<State>) {
+    let Ok(mut asked) = signal(SignalKind::user_defined1()) else {
+        tracing::error!("SIGUSR1 cannot be caught: it will end weir");
+        return;
+    };
+    while asked.recv().await.is_some() {
+        if let Some(log) = &state.shared.load().access {
+            log.reopen();
+        }
     }
 }
 

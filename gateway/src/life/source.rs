@@ -80,6 +80,7 @@ impl Source {
             }
         };
         self.adjust.apply(&mut config);
+        let config = config.checked("the command line").map_err(SourceError::Invalid)?;
         Ok(Loaded { config, hash })
     }
 

@@ -40,7 +40,7 @@ pub(super) struct Began {
 }
 
 /// All that is known.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct State {
     phase: Phase,
     /// What it was before it was `Loading`.
@@ -199,6 +199,14 @@ impl State {
         };
         // A load whose call is still on its way is handed out with a later answer.
         Settled { start, load: self.took.take() }
+    }
+
+    /// What [`State::answered`] would say of the start.
+    pub(super) fn would_be(&self, began: Began, now: Duration) -> Option<Start> {
+        if self.told.is_some_and(|at| now.saturating_sub(at) <= TOLD_FOR) {
+            return Some(Start::Cold);
+        }
+        self.clone().lifecycle(began, now)
     }
 
     fn lifecycle(&mut self, began: Began, now: Duration) -> Option<Start> {

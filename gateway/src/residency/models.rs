@@ -80,6 +80,15 @@ impl Models {
         })
     }
 
+    /// What [`Models::infer_answered`] would say of the start now; nothing is taken or changed.
+    pub fn infer_would_be(&self, ticket: &InferTicket, now: Duration) -> Option<Start> {
+        match &ticket.0 {
+            Seen::Nothing => None,
+            Seen::Hot => Some(Start::Hot),
+            Seen::Look(entry, began) => entry.with(|state| state.would_be(*began, now)),
+        }
+    }
+
     /// A request was answered well. `name` is what the model is called.
     pub fn infer_answered(&self, ticket: InferTicket, id: &str, name: &ModelName, now: Duration) -> Settled {
         match ticket.0 {

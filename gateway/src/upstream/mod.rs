@@ -8,6 +8,7 @@ mod pool;
 mod connect;
 pub mod h2;
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -54,6 +55,29 @@ pub struct Ask<'a> {
     pub protocol: UpstreamProtocol,
     /// The protocol that the client wants to switch to, and may.
     pub upgrade: Option<&'a str>,
+    /// What became of it on its way.
+    pub trail: Trail,
+}
+
+/// Where a request was sent, for those who want to know afterwards.
+#[derive(Debug, Default)]
+pub struct Trail {
+    /// The place in [`Ask::pools`] of the endpoint that was asked last.
+    endpoint: Cell<Option<usize>>,
+    /// How long its connection took to open, or to fail, if one was opened for this request.
+    connect: Cell<Option<Duration>>,
+}
+
+impl Ask<'_> {
+    /// The endpoint that was asked last.
+    pub fn endpoint(&self) -> Option<&weir_config::Endpoint> {
+        Some(&self.pools.get(self.trail.endpoint.get()?)?.endpoint)
+    }
+
+    /// How long connecting took, if that was needed.
+    pub fn connect_time(&self) -> Option<Duration> {
+        self.trail.connect.get()
+    }
 }
 
 /// An answer's head and body.
@@ -142,6 +166,7 @@ pub async fn ask(ask: &Ask<'_>, head: &request::Parts) -> Result<Answer, Refusal
 
 async fn connection(ask: &Ask<'_>) -> Result<Lease, Refusal> {
     if let Some(lease) = ask.pools.first().and_then(|pool| pool.take()) {
+        ask.trail.endpoint.set(Some(0));
         return Ok(lease);
     }
     fresh(ask).await
@@ -150,8 +175,12 @@ async fn connection(ask: &Ask<'_>) -> Result<Lease, Refusal> {
 /// A new connection to the first endpoint that takes one.
 async fn fresh(ask: &Ask<'_>) -> Result<Lease, Refusal> {
     let mut last = None;
-    for pool in &ask.pools {
-        match connect::open(pool, ask.timeouts.connect).await {
+    let began = Instant::now();
+    for (place, pool) in ask.pools.iter().enumerate() {
+        let opened = connect::open(pool, ask.timeouts.connect).await;
+        ask.trail.endpoint.set(Some(place));
+        ask.trail.connect.set(Some(began.elapsed()));
+        match opened {
             Ok(lease) => {
                 counter!(names::UPSTREAM_CONNECTIONS, "backend" => ask.backend.to_owned()).increment(1);
                 return Ok(lease);
