@@ -23,4 +23,5 @@ mod reload;
 mod health;
 mod tracing;
 mod access_log;
+mod admin;
 mod seeds;
