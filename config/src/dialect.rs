@@ -142,7 +142,7 @@ pub struct When {
     pub present: Option<bool>,
 }
 
-/// Where an id stands in a request: exactly one of `path`, `header`, `query` and `json`.
+/// Where an id stands in a request: exactly one of `path`, `header`, `query`, `json` and `protobuf`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
@@ -167,6 +167,12 @@ pub struct Source {
     #[schemars(example = &"model")]
     #[garde(length(min = 1, max = 256))]
     pub json: Option<String>,
+    /// A text field of the first message of a gRPC call, by its number or the numbers on the way to it: `1`, `1.1`. At most four
+    /// numbers; read ahead as `json` is. No rule has both. A compressed message is not looked into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"1.1")]
+    #[garde(inner(custom(crate::check::field_path)))]
+    pub protobuf: Option<String>,
     /// Text to take off the beginning, if it is there. Default nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"models/")]

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 
 pub(crate) use dialects::{dialect, dialects};
-pub(crate) use words::{error_status, header_value, host_pattern, label_name, name, token};
+pub(crate) use words::{error_status, field_path, header_value, host_pattern, label_name, name, token};
 
 use crate::backend::Backend;
 use crate::config::Config;

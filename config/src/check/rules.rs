@@ -47,6 +47,10 @@ fn request(rule: &RequestRule, path: &str, findings: &mut Findings) {
             source(one, template.as_ref(), &format!("{path}.{key}[{i}]"), findings);
         }
     }
+    let sources = || rule.model.iter().chain(&rule.resident).chain(&rule.version);
+    if sources().any(|source| source.json.is_some()) && sources().any(|source| source.protobuf.is_some()) {
+        findings.add(path, "a body is either JSON or protobuf: make it two rules");
+    }
     let loads = matches!(rule.action, Action::Load | Action::Unload);
     let named = template.as_ref().is_none_or(|t| t.has("model"))
         || !rule.model.is_empty()
@@ -61,8 +65,9 @@ fn request(rule: &RequestRule, path: &str, findings: &mut Findings) {
 }
 
 fn source(source: &Source, template: Option<&Template>, path: &str, findings: &mut Findings) {
-    let Source { path: capture, header, query, json, .. } = source;
-    let given = [("path", capture), ("header", header), ("query", query), ("json", json)];
+    let Source { path: capture, header, query, json, protobuf, .. } = source;
+    let given =
+        [("path", capture), ("header", header), ("query", query), ("json", json), ("protobuf", protobuf)];
     exactly_one(&given.map(|(key, value)| (key, value.is_some())), path, findings);
     if let (Some(capture), Some(template)) = (capture, template)
         && !template.has(capture)

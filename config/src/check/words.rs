@@ -24,6 +24,18 @@ pub(crate) fn label_name(value: &str, _: &()) -> garde::Result {
     Ok(())
 }
 
+/// One to four numbers of protobuf fields, parted by dots.
+pub(crate) fn field_path(value: &str, _: &()) -> garde::Result {
+    let is_number = |text: &str| {
+        text.bytes().all(|b| b.is_ascii_digit())
+            && text.parse::<u32>().is_ok_and(|n| (1..1 << 29).contains(&n))
+    };
+    if value.split('.').all(is_number) && value.split('.').count() <= 4 {
+        return Ok(());
+    }
+    Err(garde::Error::new("it must be one to four numbers of fields with dots between: `1`, `1.1`"))
+}
+
 /// A header name, or a part of one that must be a token: RFC 9110 §5.6.2.
 pub(crate) fn token(value: &str, _: &()) -> garde::Result {
     if value.is_empty() {

@@ -202,7 +202,7 @@ fn rules_that_make_no_sense_are_told() {
         ("{path: /a, when: [{equals: x}]}", "requests[0].when[0]: it needs one of `query` or `header`"),
         (
             "{path: /a, model: [{}]}",
-            "requests[0].model[0]: it needs one of `path`, `header`, `query` or `json`",
+            "requests[0].model[0]: it needs one of `path`, `header`, `query`, `json` or `protobuf`",
         ),
         (
             "{path: /a, model: [{header: 'x y'}]}",

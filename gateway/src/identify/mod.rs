@@ -204,7 +204,7 @@ impl<'m> Found<'m> {
         let model = Choice::new(&self.rule.model, &head);
         let resident = Choice::new(&self.rule.resident, &head);
         let scanner = (model.needs_body() || resident.needs_body())
-            .then(|| Scanner::new(headers, &self.rule.keys, model.wanted() | resident.wanted()))
+            .then(|| Scanner::new(headers, self.rule, model.wanted() | resident.wanted()))
             .flatten();
         if let Some(scanner) = scanner {
             return Identified::NeedsBody(BodyScan::new(scanner, model, resident, head.name_bytes_max));

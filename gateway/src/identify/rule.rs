@@ -22,6 +22,8 @@ pub(super) struct Rule {
     pub(super) version: Vec<Spot>,
     /// Keys of a body that any of them names.
     pub(super) keys: Vec<Box<str>>,
+    /// Whether the keys are numbers of fields of a gRPC message.
+    pub(super) protobuf: bool,
 }
 
 #[derive(Debug)]
@@ -55,6 +57,11 @@ impl Rule {
         if version.is_empty() {
             version.extend(Spot::capture(template, "version"));
         }
+        let sources = || rule.model.iter().chain(&rule.resident).chain(&rule.version);
+        let protobuf = sources().any(|source| source.protobuf.is_some());
+        if protobuf && sources().any(|source| source.json.is_some()) {
+            return Err(RuleError::Source);
+        }
         Ok(Self {
             template: rule.path.clone(),
             action: rule.action,
@@ -66,6 +73,7 @@ impl Rule {
             resident,
             version,
             keys,
+            protobuf,
         })
     }
 

@@ -5,6 +5,7 @@
 //! * `multipart/form-data`: as that.
 //! * `application/x-www-form-urlencoded`: as a form; but as JSON if it begins with `{`. That is what `curl -d '{…}'` sends when nobody
 //!   told it better, and servers that read bodies without regard to their type, such as llama.cpp and Ollama, take it.
+//! * `application/grpc`: as protobuf, if the rule names fields by number; such a rule looks into no other body.
 //!
 //! A key of a JSON object and the field of a form with the same name are one place: a server that takes both means the same by them.
 //! A body that is not what its type says ends the scan early.
@@ -14,9 +15,11 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use memchr::memmem;
 
 use super::body::{Progress, ScanFlags};
+use super::rule::Rule;
 use super::scan_form::FormScanner;
 use super::scan_json::JsonScanner;
 use super::scan_multipart::MultipartScanner;
+use super::scan_protobuf::ProtobufScanner;
 
 /// The longest value that is kept before it is cut down to a name: the bound of `identify.model_name_bytes_max`.
 const VALUE_BYTES_MAX: usize = 1024;
@@ -28,6 +31,8 @@ pub(super) enum Scanner<'k> {
     Form(FormScanner<'k>),
     /// Boxed, since it is the largest by far and the rarest.
     Multipart(Box<MultipartScanner<'k>>),
+    /// Boxed for its size too.
+    Protobuf(Box<ProtobufScanner<'k>>),
     /// A form by its type, until its first byte is here.
     Undecided {
         keys: &'k [Box<str>],
@@ -36,11 +41,19 @@ pub(super) enum Scanner<'k> {
 }
 
 impl<'k> Scanner<'k> {
-    /// The scanner for those `keys` that are `wanted`, one bit each; none if nobody can look into the body.
-    pub(super) fn new(headers: &HeaderMap, keys: &'k [Box<str>], wanted: u8) -> Option<Self> {
+    /// The scanner for those keys of the rule that are `wanted`, one bit each; none if nobody can look into the body.
+    pub(super) fn new(headers: &HeaderMap, rule: &'k Rule, wanted: u8) -> Option<Self> {
         let plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
         if !headers.get_all(CONTENT_ENCODING).iter().all(|value| plain(value.as_bytes())) {
             return None;
+        }
+        let keys = rule.keys.as_slice();
+        if rule.protobuf {
+            let is_grpc = headers
+                .get(CONTENT_TYPE)
+                .is_some_and(|kind| begins_with(kind.as_bytes(), b"application/grpc"));
+            let scanner = is_grpc.then(|| ProtobufScanner::new(names(keys), VALUE_BYTES_MAX)).flatten()?;
+            return Some(Self::Protobuf(Box::new(scanner)));
         }
         let Some(content_type) = headers.get(CONTENT_TYPE) else { return Some(Self::json(keys, wanted)) };
         let content_type = content_type.as_bytes();
@@ -63,6 +76,7 @@ impl<'k> Scanner<'k> {
             Self::Json(scanner) => scanner.feed(piece),
             Self::Form(scanner) => scanner.feed(piece),
             Self::Multipart(scanner) => scanner.feed(piece),
+            Self::Protobuf(scanner) => scanner.feed(piece),
             Self::Undecided { keys, wanted } => {
                 let Some(first) = piece.iter().find(|byte| !byte.is_ascii_whitespace()) else {
                     return Progress::NeedMore;
@@ -86,6 +100,7 @@ impl<'k> Scanner<'k> {
             Self::Json(scanner) => scanner.value(key),
             Self::Form(scanner) => scanner.value(key),
             Self::Multipart(scanner) => scanner.value(key),
+            Self::Protobuf(scanner) => scanner.value(key),
             Self::Undecided { .. } => None,
         }
     }
@@ -95,6 +110,7 @@ impl<'k> Scanner<'k> {
             Self::Json(scanner) => scanner.flags(),
             Self::Form(scanner) => scanner.flags(),
             Self::Multipart(scanner) => scanner.flags(),
+            Self::Protobuf(scanner) => scanner.flags(),
             Self::Undecided { .. } => ScanFlags::default(),
         }
     }

@@ -26,7 +26,7 @@ enum Place {
     Path(u8),
     Header(HeaderName),
     Query(Box<str>),
-    /// Number of a key of the rule: of a JSON body, or of a form.
+    /// Number of a key of the rule: of a JSON body or a form, or a field of a protobuf message.
     Key(usize),
 }
 
@@ -47,8 +47,8 @@ impl Spot {
         template: &Template,
         keys: &mut Vec<Box<str>>,
     ) -> Result<Self, RuleError> {
-        let Source { path, header, query, json, strip_prefix, strip_suffix, basename } = source;
-        let place = match (path, header, query, json) {
+        let Source { path, header, query, json, protobuf, strip_prefix, strip_suffix, basename } = source;
+        let place = match (path, header, query, json.as_ref().or(protobuf.as_ref())) {
             (Some(name), None, None, None) => capture(template, name)?,
             (None, Some(name), None, None) => Place::Header(header_name(name)?),
             (None, None, Some(name), None) => Place::Query(name.as_str().into()),

@@ -6,6 +6,7 @@ use weir_config::{Config, Source};
 use super::*;
 
 mod forms;
+mod grpc;
 mod rules;
 
 /// The model, its resident id if that differs, and its version.
