@@ -4,29 +4,14 @@
 //! without a space
 //! behind it: taking that `#` away from every such line gives a file with an example of everything.
 
+mod example;
+
 use std::collections::HashSet;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::access_log::AccessLog;
-use crate::alerts::{AlertLabel, Alerts};
-use crate::backend::Backend;
-use crate::config::Config;
-use crate::dialect::{Dialect, RequestRule, Source, When};
-use crate::endpoint::Endpoint;
-use crate::export::{Pin, Profile, Tier};
-use crate::route::{HeaderMatch, Route};
 use crate::schema::{self, target};
-use crate::sign::Sign;
-use crate::slo::{LatencyTarget, Slo, StalenessTarget};
-use crate::starts::{HeaderRule, HeaderTest, Starts, StatusRule, TimeUnit};
-use crate::state::{StateSource, StateWord};
-use crate::telemetry::Telemetry;
-use crate::units::Percent;
-use crate::usage::Usage;
-use crate::values::{Kept, ValueRule, ValueSource, ValueUnit};
+use example::{live, sample};
 
 /// Columns of a comment's line.
 const WIDTH: usize = 110;
@@ -48,175 +33,6 @@ pub fn reference() -> String {
     writer.keys(&schema::schema(), Some(&live), &sample, At { hashes: 0, indent: 0 });
     let text: Vec<String> = writer.lines.iter().map(Line::text).collect();
     format!("{HEAD}{}\n", text.join("\n"))
-}
-
-/// What stands in the reference without taking any `#` away.
-fn live() -> Config {
-    let endpoint = Endpoint { host: "127.0.0.1".to_owned(), port: 8000 };
-    let backend = Backend {
-        name: "triton".to_owned(),
-        dialect: "triton".to_owned(),
-        endpoints: vec![endpoint],
-        ..Backend::default()
-    };
-    Config { backends: vec![backend], ..Config::default() }
-}
-
-/// The same with an example of everything that is empty by default.
-fn sample() -> Config {
-    let text = |text: &str| Some(text.to_owned());
-    let rule = || RequestRule {
-        path: "/score/{model}[/{version}]".to_owned(),
-        methods: vec!["POST".to_owned()],
-        when: vec![When { query: text("dry_run"), present: Some(false), ..When::default() }],
-        model: vec![Source { path: text("model"), ..Source::default() }],
-        resident: vec![Source { header: text("x-resident-id"), ..Source::default() }],
-        version: vec![Source { path: text("version"), ..Source::default() }],
-        timeout: Some(Duration::from_secs(2)),
-        ..RequestRule::default()
-    };
-    let header = HeaderRule {
-        header: text("x-load-seconds"),
-        above: Some(0.0),
-        unit: TimeUnit::S,
-        load_time: true,
-        ..HeaderRule::default()
-    };
-    let test = HeaderTest { name: "retry-after".to_owned(), present: Some(true), ..HeaderTest::default() };
-    let status = StatusRule { code: 503, header: Some(test), loading: true, ..StatusRule::default() };
-    let starts = Starts { headers: vec![header], statuses: vec![status], lifecycle: false };
-    let mut config = live();
-    config.workers = Some(4);
-    for backend in &mut config.backends {
-        backend.management = Some(Endpoint { host: "127.0.0.1".to_owned(), port: 8081 });
-        backend.models = ["resnet", "bert"].map(str::to_owned).to_vec();
-        backend.requests = vec![rule()];
-        backend.starts = Some(starts.clone());
-        backend.values = values();
-        backend.sign = Some(Sign {
-            region: "eu-central-1".to_owned(),
-            profile: Some("models".to_owned()),
-            ..Sign::default()
-        });
-    }
-    config.admin.token_file = Some("/run/secrets/weir-admin-token".into());
-    config.admin.metrics_address = Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 9902)));
-    config.admin.hosts = ["weir.monitoring.svc", "*.example.org"].map(str::to_owned).to_vec();
-    config.access_log = Some(AccessLog::default());
-    config.telemetry = telemetry();
-    config.routes = vec![Route {
-        host: text("models.example.org"),
-        path_prefix: text("/v2"),
-        header: Some(HeaderMatch { name: "x-tenant".to_owned(), equals: "gold".to_owned() }),
-        backend: "triton".to_owned(),
-    }];
-    config.dialects = vec![Dialect {
-        name: "house".to_owned(),
-        about: "our own server".to_owned(),
-        aliases: vec!["home".to_owned()],
-        extends: text("generic"),
-        requests: vec![rule()],
-        starts,
-        usage: usage(),
-        state: vec![state()],
-    }];
-    config.slos = slos();
-    config.alerts = alerts();
-    config
-}
-
-fn telemetry() -> Telemetry {
-    let backend = || Some("triton".to_owned());
-    Telemetry {
-        pins: vec![Pin { model: "ranking-v7".to_owned(), backend: backend() }],
-        tiers: vec![Tier {
-            name: "search".to_owned(),
-            models: vec!["search-*".to_owned()],
-            backend: backend(),
-        }],
-        profiles: vec![Profile::OtelGenai, Profile::Triton],
-        ..Telemetry::default()
-    }
-}
-
-fn values() -> Vec<ValueRule> {
-    let of = |name: &str, from, unit, kept| ValueRule { name: name.to_owned(), from, unit, kept };
-    let text = |text: &str| Some(text.to_owned());
-    let header = ValueSource { header: text("x-feature-ms"), ..ValueSource::default() };
-    let entry = ValueSource { server_timing: text("infer"), ..ValueSource::default() };
-    let trailer = ValueSource { trailer: text("x-predicted-at"), ..ValueSource::default() };
-    vec![
-        of("feature_extraction", header, ValueUnit::Ms, Kept::Histogram),
-        of("inference", entry, ValueUnit::Ms, Kept::Histogram),
-        of("prediction", trailer, ValueUnit::Rfc3339, Kept::Staleness),
-    ]
-}
-
-fn usage() -> Usage {
-    let one = |place: &str| vec![place.to_owned()];
-    Usage {
-        input: one("stats.prompt_tokens"),
-        output: one("stats.output_tokens"),
-        piece: one("delta.text"),
-        finished: one("type=end"),
-        error: one("error"),
-        load_ns: one("stats.load_ns"),
-    }
-}
-
-fn state() -> StateSource {
-    let (text, one) = (|text: &str| Some(text.to_owned()), |word: &str| vec![word.to_owned()]);
-    StateSource {
-        path: "/house/models".to_owned(),
-        each: "models".to_owned(),
-        name: text("name"),
-        state: text("state"),
-        loaded: one("ready"),
-        loading: one("loading"),
-        unloaded: one("gone"),
-        absent: StateWord::Unloaded,
-        optional_suffix: text(":latest"),
-        memory_bytes: text("size"),
-        gpu_memory_bytes: text("size_vram"),
-        next_page: text("nextPageToken=next_page_token"),
-        ..StateSource::default()
-    }
-}
-
-/// One of each kind.
-fn slos() -> Vec<Slo> {
-    vec![
-        Slo {
-            name: "fast".to_owned(),
-            models: ["ranking-*", "ads"].map(str::to_owned).to_vec(),
-            backend: Some("triton".to_owned()),
-            latency: Some(LatencyTarget { below: Duration::from_millis(200), ..LatencyTarget::default() }),
-            ..Slo::default()
-        },
-        Slo { name: "correct".to_owned(), error_rate_max: Some(Percent::of(1)), ..Slo::default() },
-        Slo { name: "warm".to_owned(), cold_rate_max: Some(Percent::of(10)), ..Slo::default() },
-        Slo { name: "cached".to_owned(), hit_rate_min: Some(Percent::of(80)), ..Slo::default() },
-        Slo {
-            name: "fresh".to_owned(),
-            staleness: Some(StalenessTarget {
-                below: Duration::from_secs(48 * 3600),
-                ..StalenessTarget::default()
-            }),
-            ..Slo::default()
-        },
-    ]
-}
-
-fn alerts() -> Alerts {
-    let url = |text: &str| text.parse().ok();
-    Alerts {
-        labels: vec![AlertLabel { name: "cluster".to_owned(), value: "prod".to_owned() }],
-        alertmanagers: url("http://alertmanager:9093").into_iter().collect(),
-        webhooks: url("http://chat-bridge:8000/weir").into_iter().collect(),
-        external_url: url("http://weir.example.org:9901"),
-        runbooks: url("http://wiki.example.org/runbooks/"),
-        ..Alerts::default()
-    }
 }
 
 /// Where lines stand: how many `#` switch them off, and how far they are indented.
@@ -373,6 +189,7 @@ fn is_empty(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use crate::read::{finish, parse};
 
     fn parsed(text: &str) -> Config {

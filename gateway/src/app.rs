@@ -174,6 +174,11 @@ impl Gateway {
         self.drain.send_replace(true);
     }
 
+    /// What begins the drain from elsewhere, while somebody waits for its end.
+    pub fn drainer(&self) -> Drainer {
+        Drainer(self.drain.clone())
+    }
+
     /// Waits until drained. Returns how many workers had to be cut off at the deadline.
     pub fn wait(self) -> usize {
         self.wait_ended().cut
@@ -217,6 +222,17 @@ fn token(admin: &weir_config::Admin) -> Result<Token, StartError> {
         token.load(path)?;
     }
     Ok(token)
+}
+
+/// Begins a gateway's drain.
+#[derive(Debug, Clone)]
+pub struct Drainer(watch::Sender<bool>);
+
+impl Drainer {
+    /// As [`Gateway::drain`].
+    pub fn drain(&self) {
+        self.0.send_replace(true);
+    }
 }
 
 fn workers(config: &Config) -> usize {

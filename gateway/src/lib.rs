@@ -34,4 +34,5 @@ pub mod residency;
 pub mod poll;
 pub mod admin;
 pub mod alerts;
+pub mod seat;
 pub mod demo;

@@ -24,4 +24,5 @@ mod health;
 mod tracing;
 mod access_log;
 mod admin;
+mod seat;
 mod seeds;

@@ -17,5 +17,6 @@ mod llama;
 mod metrics;
 mod mms;
 mod sagemaker;
+mod seat;
 mod torchserve;
 mod triton;

@@ -37,7 +37,7 @@ struct Cli {
 enum Command {
     /// Run the gateway
     #[command(
-        after_help = "Examples:\n  weir serve --backend triton=http://127.0.0.1:8000\n  weir serve --backend torchserve=http://127.0.0.1:8080,management=http://127.0.0.1:8081\n  weir serve -c weir.yaml --workers 4\n\nWith --backend and no file, requests go to 127.0.0.1:9900 and metrics are at http://127.0.0.1:9901/metrics."
+        after_help = "Examples:\n  weir serve --backend triton=http://127.0.0.1:8000\n  weir serve --backend torchserve=http://127.0.0.1:8080,management=http://127.0.0.1:8081\n  weir serve -c weir.yaml --workers 4\n  weir serve -- /usr/local/bin/entrypoint serve\n\nWith --backend and no file, requests go to 127.0.0.1:9900 and metrics are at http://127.0.0.1:9901/metrics."
     )]
     Serve(ServeArgs),
     /// Check a configuration file and print every problem in it
@@ -97,6 +97,10 @@ struct ServeArgs {
     /// Least severe message to log: error, warn, info, debug, trace
     #[arg(long, value_name = "LEVEL", env = "WEIR_LOG")]
     log: Option<String>,
+    /// A model server to run behind weir, at a port that it reads from SAGEMAKER_BIND_TO_PORT; weir takes the one that stands there
+    /// now [default: 8080], and exits with the server's code. Its backend is `mms` at that port, or the first one that is configured
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<std::ffi::OsString>,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ use weir_config::{Config, LogFormat};
 use super::{EXIT_CONFIG, ServeArgs};
 use crate::app::{Gateway, Start};
 use crate::life::{Adjust, Inherited, Loaded, Origin, Source, SourceError};
+use crate::seat::{self, Said, Seat};
 
 /// Where the configuration comes from, by the flags.
 pub(super) fn source(flags: &super::Source) -> Source {
@@ -16,7 +17,8 @@ pub(super) fn source(flags: &super::Source) -> Source {
         Some(path) => Origin::File(path.clone()),
         None => Origin::Flags(flags.backend.clone()),
     };
-    let adjust = Adjust { listen: flags.listen, admin: flags.admin, workers: flags.workers, log: None };
+    let adjust =
+        Adjust { listen: flags.listen, admin: flags.admin, workers: flags.workers, log: None, seat: None };
     Source { origin, adjust }
 }
 
@@ -35,6 +37,13 @@ pub(super) fn refused(error: SourceError) -> anyhow::Result<ExitCode> {
 pub(super) fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let mut source = source(&args.source);
     source.adjust.log = args.log;
+    let seat = if args.command.is_empty() { None } else { Some(seat(&args.source)?) };
+    if let (Some(seat), Origin::Flags(flags)) = (&seat, &mut source.origin)
+        && flags.is_empty()
+    {
+        flags.extend(seat.flag());
+    }
+    source.adjust.seat = seat;
     let Loaded { config, hash } = match source.load() {
         Ok(loaded) => loaded,
         Err(why) => return refused(why),
@@ -42,12 +51,26 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     start_log(&config)?;
     let inherited = Inherited::default();
     let start = Start { config, hash, source: Some(source), inherited };
+    if let Some(seat) = seat {
+        return Ok(seat::run(&seat, start, &args.command)?);
+    }
     let gateway = Gateway::start_from(start).context("cannot start")?;
     gateway.obey_signals();
     match gateway.wait_ended().failure {
         None => Ok(ExitCode::SUCCESS),
         Some(failure) => anyhow::bail!(failure),
     }
+}
+
+/// The place before the server that is to be run.
+fn seat(flags: &super::Source) -> anyhow::Result<Seat> {
+    let first = Config::from_flags(&flags.backend).ok();
+    let first = first.as_ref().and_then(|config| config.backends.first()?.endpoints.first());
+    Ok(Seat::choose(Said {
+        listen: flags.listen.is_some(),
+        admin: flags.admin.is_some(),
+        server: first.map(|endpoint| endpoint.port),
+    })?)
 }
 
 fn start_log(config: &Config) -> anyhow::Result<()> {

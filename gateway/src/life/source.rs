@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use weir_config::{BackendFlag, Config, LoadError, Report};
 
+use crate::seat::Seat;
+
 /// Bytes of the SHA-256 that tell configurations apart, in hexadecimal digits.
 const HASH_DIGITS: usize = 16;
 
@@ -38,6 +40,8 @@ pub struct Adjust {
     pub workers: Option<u16>,
     /// Least severe message to log.
     pub log: Option<String>,
+    /// The place before a server that weir has started itself.
+    pub seat: Option<Seat>,
 }
 
 /// A configuration that was loaded.
@@ -107,6 +111,9 @@ impl Adjust {
         }
         if let Some(level) = &self.log {
             config.log.level.clone_from(level);
+        }
+        if let Some(seat) = &self.seat {
+            seat.take(config);
         }
     }
 }

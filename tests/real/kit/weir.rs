@@ -1,12 +1,12 @@
 //! The real `weir` binary as a child.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::{Reply, Scrape, becomes, curl, terminate, wait};
+use super::{Reply, Scrape, becomes, curl, here, ports, terminate, wait};
 
 /// Ended when it is dropped; its log is shown when the test failed.
 #[derive(Debug)]
@@ -39,15 +39,34 @@ impl Weir {
         Self::spawn(folder, &["-c", file.to_str().expect("a plain path")], environment)
     }
 
+    /// `weir serve -- tests/real/start KIND PORT`, where PORT is the one that weir chose for the server.
+    #[track_caller]
+    pub(crate) fn seat(kind: &str) -> Self {
+        let [first] = ports();
+        let range = format!("{first}-{}", first + 9);
+        let script = here().join("start");
+        let start = "exec \"$0\" \"$1\" \"$SAGEMAKER_BIND_TO_PORT\"";
+        let command = ["--", "bash", "-c", start, script.to_str().expect("a plain path"), kind];
+        Self::spawn(
+            scratch(),
+            &command,
+            &[("SAGEMAKER_SAFE_PORT_RANGE", &range), ("WEIR_STOP_PATIENCE_S", "2")],
+        )
+    }
+
+    /// A folder that is removed at the end.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     #[track_caller]
     fn spawn(folder: PathBuf, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let binary =
             std::env::var_os("WEIR_BIN").expect("WEIR_BIN names the weir binary: run this through tests/run");
         let log = File::create(folder.join("weir.log")).expect("the scratch folder is ours");
         let child = Command::new(binary)
-            .arg("serve")
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
             .args(arguments)
-            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a file can be shared"))
