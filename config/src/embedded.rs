@@ -9,7 +9,7 @@ use crate::read;
 pub(crate) const CONVENTIONS: &str = "conventions";
 
 /// `conventions` is no server: it holds the cold-start headers that all others extend.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 17] = [
     (CONVENTIONS, include_str!("../dialects/conventions.yaml")),
     ("mms", include_str!("../dialects/mms.yaml")),
     ("sagemaker", include_str!("../dialects/sagemaker.yaml")),
@@ -19,6 +19,13 @@ const FILES: [(&str, &str); 10] = [
     ("openai", include_str!("../dialects/openai.yaml")),
     ("ollama", include_str!("../dialects/ollama.yaml")),
     ("tgi", include_str!("../dialects/tgi.yaml")),
+    ("tei", include_str!("../dialects/tei.yaml")),
+    ("anthropic", include_str!("../dialects/anthropic.yaml")),
+    ("bedrock", include_str!("../dialects/bedrock.yaml")),
+    ("vertex", include_str!("../dialects/vertex.yaml")),
+    ("ray", include_str!("../dialects/ray.yaml")),
+    ("bentoml", include_str!("../dialects/bentoml.yaml")),
+    ("seldon", include_str!("../dialects/seldon.yaml")),
     ("generic", include_str!("../dialects/generic.yaml")),
 ];
 

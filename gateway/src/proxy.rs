@@ -213,7 +213,8 @@ async fn peek(
     mut scan: BodyScan<'_>,
     bytes_max: usize,
 ) -> Result<Option<Identity>, Refusal> {
-    while upload.state() != UploadState::Done && upload.held() < bytes_max {
+    let mut searching = true;
+    while searching && upload.state() != UploadState::Done && upload.held() < bytes_max {
         let more = poll_fn(|cx| upload.poll_hold(cx)).await.map_err(|_| match upload.state() {
             UploadState::Gone => Refusal::ClientGone,
             UploadState::TooLarge => Refusal::BodyTooLarge(0),
@@ -223,14 +224,14 @@ async fn peek(
             break;
         }
         let Some(piece) = upload.last_held() else { break };
-        if scan.feed(&piece) != Progress::NeedMore {
-            break;
-        }
+        searching = scan.feed(&piece) == Progress::NeedMore;
     }
-    if upload.state() == UploadState::Done {
+    let is_whole = upload.state() == UploadState::Done;
+    if is_whole {
         scan.end();
     }
-    let scanned = scan.finish();
+    let mut scanned = scan.finish();
+    scanned.flags.too_large = searching && !is_whole && upload.held() >= bytes_max;
     count_flags(scanned.flags);
     Ok(scanned.identity)
 }
@@ -241,6 +242,7 @@ fn count_flags(flags: ScanFlags) {
         (flags.not_a_string, "not_a_string"),
         (flags.malformed, "malformed"),
         (flags.too_long, "too_long"),
+        (flags.too_large, "too_large"),
         (flags.compressed, "compressed"),
     ];
     for (_, flag) in named.into_iter().filter(|(set, _)| *set) {

@@ -64,6 +64,22 @@ fn a_name_given_twice_is_flagged_and_the_last_one_counts() {
 }
 
 #[test]
+fn a_name_behind_more_than_is_read_ahead_is_none_and_flagged() {
+    let backend = Backend::fine();
+    let gateway = Gateway::before("openai", backend.address);
+    let long = "x".repeat(2 << 20);
+    let early = format!("{{\"model\":\"early\",\"prompt\":\"{long}\"}}");
+    assert_eq!(client::post(gateway.address, "/v1/completions", &early).status, 200);
+    gateway.wait_for("weir_model_requests_total{backend=\"openai\",model=\"early\",outcome=\"ok\"}", 1.0);
+    let flag = "weir_identify_flags_total{flag=\"too_large\"}";
+    assert!(!client::get(gateway.admin, "/metrics").body_text().contains(flag), "an early name is no matter");
+    let late = format!("{{\"prompt\":\"{long}\",\"model\":\"late\"}}");
+    assert_eq!(client::post(gateway.address, "/v1/completions", &late).status, 200);
+    gateway.wait_for(flag, 1.0);
+    gateway.wait_for("weir_model_requests_total{backend=\"openai\",model=\"__none__\",outcome=\"ok\"}", 1.0);
+}
+
+#[test]
 fn a_cold_start_told_by_a_header_is_counted_with_its_evidence() {
     let backend = Backend::answering(|_| {
         backend::answer("200 OK", "x-model-cold: true\r\nx-model-load-ms: 1500\r\n", "{}")

@@ -28,7 +28,15 @@ fn names_and_aliases_find_their_dialect_and_no_two_share_one() {
         ("tfserving", "kserve-v1"),
         ("openai", "openai"),
         ("ollama", "ollama"),
+        ("azure-openai", "openai"),
         ("tgi", "tgi"),
+        ("tei", "tei"),
+        ("anthropic", "anthropic"),
+        ("bedrock", "bedrock"),
+        ("gemini", "vertex"),
+        ("ray-serve", "ray"),
+        ("bentoml", "bentoml"),
+        ("seldon-core", "seldon"),
         ("generic", "generic"),
         ("conventions", "conventions"),
     ] {
@@ -64,7 +72,7 @@ fn a_503_alone_is_never_a_sign_of_a_cold_model() {
     for (name, _) in embedded_dialects() {
         let rules = find(name).unwrap().starts.statuses.iter().filter(|rule| rule.code == 503);
         let tested: Vec<bool> = rules.map(|rule| rule.header.is_some()).collect();
-        let with_retry_after = ["openai", "ollama", "tgi"].contains(&name);
+        let with_retry_after = ["openai", "ollama", "tgi", "tei", "ray", "bentoml"].contains(&name);
         assert_eq!(tested, if with_retry_after { vec![true] } else { vec![] }, "{name}");
     }
 }
@@ -221,7 +229,7 @@ const REQUESTS: &[(&str, &str, &str, Action, Plane, &str)] = &[
     ("torchserve", "PUT", "/models/gamma?min_worker=0&max_worker=0", Unload, Management, "gamma"),
     ("torchserve", "PUT", "/models/gamma/1.0/set-default", Control, Management, "gamma@1.0"),
     ("torchserve", "DELETE", "/models/gamma", Unload, Management, "gamma"),
-    ("torchserve", "DELETE", "/models/gamma/1.0", Unload, Management, "gamma@1.0"),
+    ("torchserve", "DELETE", "/models/gamma/1.0", Control, Management, "gamma@1.0"),
     ("torchserve", "GET", "/models?limit=1", Control, Management, ""),
     ("torchserve", "GET", "/models/gamma/all", Control, Management, "gamma@all"),
     ("kserve-v2", "POST", "/v2/models/gamma/infer", Infer, Inference, "gamma"),

@@ -30,6 +30,8 @@ pub struct ScanFlags {
     pub malformed: bool,
     /// A value is too long for a name.
     pub too_long: bool,
+    /// The search ended before the body did, for its length.
+    pub too_large: bool,
     /// A gRPC message is compressed, and so not looked into.
     pub compressed: bool,
 }

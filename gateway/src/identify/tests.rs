@@ -5,6 +5,7 @@ use weir_config::{Config, Source};
 
 use super::*;
 
+mod dialects;
 mod forms;
 mod grpc;
 mod rules;

@@ -1,5 +1,6 @@
-//! gRPC calls of Triton: which are named, and by which field.
+//! gRPC calls: which are named, and by which field.
 
+use super::dialects::table;
 use super::*;
 
 const GRPC: &str = "Content-Type: application/grpc\n\n";
@@ -26,4 +27,73 @@ fn triton_calls_are_named_by_their_message() {
     }
     let json = format!("{service}/ModelInfer\n{JSON}{{\"1\":\"alpha\"}}");
     check(&triton, &json, Action::Infer, (None, None, None));
+}
+
+#[test]
+fn tensorflow_serving_calls_are_named_by_their_model_spec() {
+    let tfserving = matcher("tfserving", &[]);
+    let service = "POST /tensorflow.serving";
+    let spec = "\0\0\0\0\u{c}\n\u{a}\n\u{4}iris\u{12}\u{2}\u{8}\u{3}";
+    let input_first = "\0\0\0\0\u{c}\u{12}\u{2}\n\0\n\u{6}\n\u{4}iris";
+    let task = "\0\0\0\0\u{a}\n\u{8}\n\u{6}\n\u{4}iris";
+    let spec_without_name = "\0\0\0\0\u{6}\n\u{4}\u{12}\u{2}\u{8}\u{3}";
+    for (call, body, action, model) in [
+        ("PredictionService/Predict", spec, Action::Infer, Some("iris")),
+        ("PredictionService/Classify", input_first, Action::Infer, Some("iris")),
+        ("PredictionService/Regress", spec, Action::Infer, Some("iris")),
+        ("PredictionService/MultiInference", task, Action::Infer, Some("iris")),
+        ("SessionService/SessionRun", spec, Action::Infer, Some("iris")),
+        // No name, cut off within it, compressed, empty.
+        ("PredictionService/Predict", spec_without_name, Action::Infer, None),
+        ("PredictionService/Predict", "\0\0\0\0\u{c}\n\u{a}\n\u{4}ir", Action::Infer, None),
+        ("PredictionService/Predict", "\u{1}\0\0\0\u{8}\n\u{6}\n\u{4}iris", Action::Infer, None),
+        ("PredictionService/Predict", "", Action::Infer, None),
+        // No model answers.
+        ("PredictionService/GetModelMetadata", spec, Action::Control, None),
+        ("ModelService/GetModelStatus", spec, Action::Control, None),
+        ("ModelService/HandleReloadConfigRequest", spec, Action::Control, None),
+    ] {
+        check(&tfserving, &format!("{service}.{call}\n{GRPC}{body}"), action, (model, None, None));
+    }
+    let json = format!("{service}.PredictionService/Predict\n{JSON}{{\"1.1\":\"iris\"}}");
+    check(&tfserving, &json, Action::Infer, (None, None, None));
+}
+
+#[test]
+fn torchserve_calls_are_named_by_their_message() {
+    let torchserve = matcher("torchserve", &[]);
+    let service = "POST /org.pytorch.serve.grpc";
+    let named = "\0\0\0\0\u{c}\n\u{5}alpha\u{12}\u{3}1.0";
+    for (call, body, action, model) in [
+        ("inference.InferenceAPIsService/Predictions", named, Action::Infer, Some("alpha")),
+        ("inference.InferenceAPIsService/StreamPredictions", named, Action::Infer, Some("alpha")),
+        ("inference.InferenceAPIsService/Predictions", "\0\0\0\0\0", Action::Infer, None),
+        // A client may wait for the answer's head before its first message, and each may name another model.
+        ("inference.InferenceAPIsService/StreamPredictions2", named, Action::Infer, None),
+        ("inference.InferenceAPIsService/Ping", "\0\0\0\0\0", Action::Control, None),
+        ("management.ManagementAPIsService/UnregisterModel", named, Action::Control, None),
+    ] {
+        check(&torchserve, &format!("{service}.{call}\n{GRPC}{body}"), action, (model, None, None));
+    }
+}
+
+#[test]
+fn mlserver_loads_and_unloads_by_its_own_service() {
+    let service = "POST /inference.model_repository.ModelRepositoryService";
+    let body = "\0\0\0\0\u{5}\u{12}\u{3}abc";
+    for (call, action, model) in [
+        ("RepositoryModelLoad", Action::Load, Some("abc")),
+        ("RepositoryModelUnload", Action::Unload, Some("abc")),
+        ("RepositoryIndex", Action::Control, None),
+    ] {
+        table("triton", &[(&format!("{service}/{call}\n{GRPC}{body}"), action, model)]);
+    }
+    table(
+        "triton",
+        &[
+            ("POST /v2/models/a/infer_stream", Action::Infer, Some("a")),
+            ("POST /v2/repository/models/a/load", Action::Load, Some("a")),
+            ("POST /v2/repository/index", Action::Control, None),
+        ],
+    );
 }
