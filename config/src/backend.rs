@@ -11,6 +11,7 @@ use crate::endpoint::Endpoint;
 use crate::sign::Sign;
 use crate::starts::Starts;
 use crate::state::StatePoll;
+use crate::tls::UpstreamTls;
 use crate::units::{DurationText, duration, duration_within};
 use crate::values::ValueRule;
 
@@ -26,13 +27,17 @@ pub struct Backend {
     /// How the server names models and tells a cold start: a name or alias from `weir config dialect`, or of `dialects`
     /// below. Required.
     pub dialect: String,
-    /// `http://HOST:PORT` of each server, 1 to 64; more than one means that any of them can answer any request. Required.
+    /// `http://HOST:PORT`, `https://HOST:PORT` or `unix:/PATH` of each server, 1 to 64; more than one means that any of them can answer any request. Required.
     #[garde(length(max = 64))]
     pub endpoints: Vec<Endpoint>,
     /// Address of the management plane where it is not that of inference (TorchServe: 8081). Default: the endpoint itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"http://127.0.0.1:8081")]
     pub management: Option<Endpoint>,
+    /// TLS to its `https` endpoints. Default: verified by the system's authorities.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
+    pub tls: Option<UpstreamTls>,
     /// What is spoken with the server. Default `auto`.
     pub protocol: UpstreamProtocol,
     /// How long to wait for the server.
@@ -73,6 +78,7 @@ impl Default for Backend {
             dialect: String::new(),
             endpoints: Vec::new(),
             management: None,
+            tls: None,
             protocol: UpstreamProtocol::Auto,
             timeouts: Timeouts::default(),
             pool: Pool::default(),
@@ -150,6 +156,18 @@ pub struct Pool {
     #[schemars(with = "DurationText")]
     #[garde(custom(duration_within("0s", "1h")))]
     pub idle_timeout: Duration,
+    /// Connections in use at one time, per worker and endpoint (streams, over HTTP/2). Default 4096; 1 to 1000000. Above it requests
+    /// wait their turn.
+    #[garde(range(min = 1, max = 1_000_000))]
+    pub connections_max: u32,
+    /// Requests that wait their turn, per worker and endpoint. Default 1024; 0 to 1000000. Above it: 503 at once.
+    #[garde(range(max = 1_000_000))]
+    pub pending_max: u32,
+    /// Time a request waits its turn. Default `10s`; 0s to 1h. After it: 503.
+    #[serde(with = "duration")]
+    #[schemars(with = "DurationText")]
+    #[garde(custom(duration_within("0s", "1h")))]
+    pub pending_timeout: Duration,
     /// Unused connections kept per worker and endpoint. Default 256; 0 to 100000.
     #[garde(range(max = 100_000))]
     pub idle_max: u32,
@@ -161,6 +179,13 @@ pub struct Pool {
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { idle_timeout: Duration::from_secs(4), idle_max: 256, requests_per_connection_max: 0 }
+        Self {
+            idle_timeout: Duration::from_secs(4),
+            idle_max: 256,
+            connections_max: 4096,
+            pending_max: 1024,
+            pending_timeout: Duration::from_secs(10),
+            requests_per_connection_max: 0,
+        }
     }
 }

@@ -1,48 +1,67 @@
-//! One address of a model server, as written in the file: `http://HOST:PORT`. Does not resolve names.
+//! One address of a model server, as written in the file: `http://HOST:PORT`, `https://HOST:PORT` or `unix:/PATH`. Does not resolve
+//! names.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// One address of a model server: `http://HOST:PORT`, port 80 when absent. It has no path and no user.
+/// One address of a model server: `http://HOST:PORT` or `https://HOST:PORT`, ports 80 and 443 when absent, without path or user; or
+/// `unix:/PATH`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
-    /// Host name or IP address; an IPv6 address stands without its brackets.
+    /// Host name or IP address; an IPv6 address stands without its brackets. `localhost` for a Unix socket.
     pub host: String,
-    /// TCP port, 1 to 65535.
+    /// TCP port, 1 to 65535; 0 for a Unix socket.
     pub port: u16,
+    /// How it is reached.
+    pub transport: Transport,
+}
+
+/// How an endpoint is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum Transport {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// TLS over TCP.
+    Tls,
+    /// A Unix socket at this path.
+    Unix(PathBuf),
 }
 
 impl Endpoint {
     /// What stands in the `Host` line: `host:port`, an IPv6 address in brackets.
     #[must_use]
     pub fn authority(&self) -> String {
-        if self.host.contains(':') {
+        if let Transport::Unix(_) = self.transport {
+            self.host.clone()
+        } else if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {
             format!("{}:{}", self.host, self.port)
         }
     }
 
-    /// Whether the connection is TLS; never yet, since `https` is refused.
+    /// Whether the connection is TLS.
     #[must_use]
     pub fn tls(&self) -> bool {
-        false
+        self.transport == Transport::Tls
     }
 }
 
 /// Why a text is no endpoint; never repeats the text, which may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// The scheme is `https`.
-    #[error("https to a model server is not supported yet; an endpoint is `http://HOST:PORT`")]
-    Tls,
-    /// The scheme is missing or not `http`.
-    #[error("an endpoint begins with `http://`: `http://127.0.0.1:8080`")]
+    /// The scheme is missing or another one.
+    #[error("an endpoint begins with `http://`, `https://` or `unix:/`: `http://127.0.0.1:8080`")]
     Scheme,
+    /// The path of the Unix socket.
+    #[error("the path of a Unix socket is absolute and at most 107 bytes long: `unix:/run/model.sock`")]
+    Socket,
     /// A user or password stands before the host.
     #[error("an endpoint has no user or password; it is `http://HOST:PORT`")]
     User,
@@ -61,13 +80,18 @@ impl FromStr for Endpoint {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            let is_path = path.starts_with('/') && path.len() <= 107 && !path.contains('\0');
+            let transport = Transport::Unix(PathBuf::from(path));
+            let endpoint = Self { host: "localhost".to_owned(), port: 0, transport };
+            return if is_path { Ok(endpoint) } else { Err(EndpointError::Socket) };
+        }
         let (scheme, rest) = text.split_once("://").ok_or(EndpointError::Scheme)?;
-        if scheme.eq_ignore_ascii_case("https") {
-            return Err(EndpointError::Tls);
-        }
-        if !scheme.eq_ignore_ascii_case("http") {
-            return Err(EndpointError::Scheme);
-        }
+        let (transport, default) = match scheme {
+            scheme if scheme.eq_ignore_ascii_case("https") => (Transport::Tls, 443),
+            scheme if scheme.eq_ignore_ascii_case("http") => (Transport::Tcp, 80),
+            _ => return Err(EndpointError::Scheme),
+        };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.contains('@') {
             return Err(EndpointError::User);
@@ -76,11 +100,11 @@ impl FromStr for Endpoint {
             return Err(EndpointError::Path);
         }
         let (host, port) = host_and_port(rest)?;
-        let port = port.map_or(Ok(80), str::parse).map_err(|_| EndpointError::Port)?;
+        let port = port.map_or(Ok(default), str::parse).map_err(|_| EndpointError::Port)?;
         if port == 0 {
             return Err(EndpointError::Port);
         }
-        Ok(Self { host: host.to_ascii_lowercase(), port })
+        Ok(Self { host: host.to_ascii_lowercase(), port, transport })
     }
 }
 
@@ -101,7 +125,11 @@ fn host_and_port(rest: &str) -> Result<(&str, Option<&str>), EndpointError> {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.authority())
+        match &self.transport {
+            Transport::Tcp => write!(f, "http://{}", self.authority()),
+            Transport::Tls => write!(f, "https://{}", self.authority()),
+            Transport::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
     }
 }
 
@@ -125,8 +153,8 @@ impl schemars::JsonSchema for Endpoint {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "description": "One address of a model server: `http://HOST:PORT`, port 80 when absent; no path, no user.",
-            "pattern": "^[hH][tT][tT][pP]://[^/?#@]+/?$|\\$\\{",
+            "description": "One address of a model server: `http://HOST:PORT` or `https://HOST:PORT`, ports 80 and 443 when absent, no path, no user; or `unix:/PATH`.",
+            "pattern": "^[hH][tT][tT][pP][sS]?://[^/?#@]+/?$|^unix:/|\\$\\{",
         })
     }
 }
@@ -143,6 +171,8 @@ mod tests {
             ("HTTP://model_server", "model_server", 80, "model_server:80"),
             ("http://[::1]:9000", "::1", 9000, "[::1]:9000"),
             ("http://[::1]", "::1", 80, "[::1]:80"),
+            ("https://a", "a", 443, "a:443"),
+            ("unix:/run/model.sock", "localhost", 0, "localhost"),
         ] {
             let endpoint: Endpoint = text.parse().unwrap();
             assert_eq!((endpoint.host.as_str(), endpoint.port), (host, port), "{text}");
@@ -153,11 +183,12 @@ mod tests {
 
     #[test]
     fn what_is_no_endpoint_is_refused_with_its_own_reason() {
-        use EndpointError::{Host, Path, Port, Scheme, Tls, User};
+        use EndpointError::{Host, Path, Port, Scheme, Socket, User};
         for (text, error) in [
-            ("https://a:1", Tls),
+            ("ftp://a:1", Scheme),
             ("127.0.0.1:8080", Scheme),
-            ("unix:///run/x", Scheme),
+            ("unix:run/x", Socket),
+            ("unix:", Socket),
             ("http://user:secret@a:1", User),
             ("http://a:1/v1", Path),
             ("http://a:1?x=y", Path),

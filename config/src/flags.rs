@@ -128,7 +128,7 @@ mod tests {
             ("triton=http://a:1,color=red", Part("color".to_owned())),
             ("triton=http://a:1,name=x,name=y", Twice("name")),
             ("triton=a:1", Url(EndpointError::Scheme)),
-            ("triton=https://a:1", Url(EndpointError::Tls)),
+            ("triton=ftp://a:1", Url(EndpointError::Scheme)),
             ("triton=http://a:1,management=http://a:1/models", Url(EndpointError::Path)),
         ] {
             assert_eq!(text.parse::<BackendFlag>(), Err(error), "{text}");

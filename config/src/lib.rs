@@ -8,6 +8,8 @@
 //! problems at once.
 
 mod config;
+mod address;
+mod tls;
 mod listen;
 mod h2;
 mod admin;
@@ -46,6 +48,7 @@ mod diff;
 mod file;
 
 pub use access_log::{AccessAlways, AccessFormat, AccessLog, AccessQuery};
+pub use address::{ListenAddress, ListenAddressError};
 pub use admin::{Admin, is_loopback};
 pub use alerts::{AlertLabel, Alerts};
 pub use backend::{Backend, Pool, Timeouts, UpstreamProtocol};
@@ -53,12 +56,12 @@ pub use config::Config;
 pub use dialect::{Action, Dialect, Plane, RequestRule, Source, When};
 pub use diff::{Change, Takes, diff, effective, hold};
 pub use embedded::{embedded_dialect, embedded_dialects};
-pub use endpoint::{Endpoint, EndpointError};
+pub use endpoint::{Endpoint, EndpointError, Transport};
 pub use export::{Pin, Profile, Tier};
 pub use file::{LoadError, load, text};
 pub use flags::{BackendFlag, BackendFlagError};
 pub use h2::Http2Limits;
-pub use listen::{Drain, Forward, ForwardedPolicy, ListenLimits, Listener, RequestId};
+pub use listen::{Drain, Forward, ForwardedPolicy, ListenLimits, Listener, ProxyProtocol, RequestId};
 pub use read::parse;
 pub use reference::reference;
 pub use report::{Problem, Report};
@@ -71,6 +74,7 @@ pub use starts::{Absent, HeaderRule, HeaderTest, Otherwise, Starts, StatusOutcom
 pub use state::{Place, PollMode, StateMethod, StatePoll, StateSource, StateWord, Step};
 pub use telemetry::{Identify, Log, LogFormat, Telemetry};
 pub use template::{Part, Segment, Template, TemplateError};
+pub use tls::{CertificateFiles, ClientCertificates, ListenTls, TlsVersion, UpstreamTls};
 pub use units::{Bytes, Percent, UnitError, duration_text, parse_duration};
 pub use url::{Url, UrlError};
 pub use usage::{USAGE_DEPTH_MAX, USAGE_WORD_BYTES_MAX, Usage};

@@ -8,8 +8,10 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::address::ListenAddress;
 use crate::h2::Http2Limits;
-use crate::units::{Bytes, DurationText, address, bytes_within, duration, duration_within};
+use crate::tls::ListenTls;
+use crate::units::{Bytes, DurationText, bytes_within, duration, duration_within};
 
 /// One address that clients connect to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
@@ -19,10 +21,15 @@ pub struct Listener {
     /// Name in logs and metrics. Default `main`; letters, digits, `_`, `-` and `.`, 1 to 64 of them, unique.
     #[garde(custom(crate::check::name))]
     pub name: String,
-    /// IP address and port. Default `127.0.0.1:9900`; port 0 takes any free port; a host name is not accepted.
-    #[serde(with = "address")]
+    /// IP address and port, or `unix:/PATH`. Default `127.0.0.1:9900`; port 0 takes any free port; a host name is not accepted.
     #[schemars(with = "String")]
-    pub address: SocketAddr,
+    pub address: ListenAddress,
+    /// TLS. Default none: plain HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
+    pub tls: Option<ListenTls>,
+    /// Whether connections begin with a PROXY header (HAProxy's, version 1 or 2) that names the client. Default `off`.
+    pub proxy_protocol: ProxyProtocol,
     /// What one connection or request may use.
     #[garde(dive)]
     pub limits: ListenLimits,
@@ -32,10 +39,23 @@ impl Default for Listener {
     fn default() -> Self {
         Self {
             name: "main".to_owned(),
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9900)),
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9900)).into(),
+            tls: None,
+            proxy_protocol: ProxyProtocol::Off,
             limits: ListenLimits::default(),
         }
     }
+}
+
+/// Whether connections begin with a PROXY header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProxyProtocol {
+    /// They do not.
+    #[default]
+    Off,
+    /// Every one does; a connection without it is closed. Only for listeners that nobody but the load balancer can reach.
+    Required,
 }
 
 /// What one connection or request may use.
@@ -67,7 +87,17 @@ pub struct ListenLimits {
     #[schemars(with = "DurationText")]
     #[garde(custom(duration_within("100ms", "1h")))]
     pub body_idle_timeout: Duration,
-    /// Open client connections of one worker on this listener. Default 10000; 1 to 1000000. Above it new ones wait in the kernel.
+    /// Time for a TLS handshake and a PROXY header. Default `10s`; 100ms to 5m. After it the connection is closed.
+    #[serde(with = "duration")]
+    #[schemars(with = "DurationText")]
+    #[garde(custom(duration_within("100ms", "5m")))]
+    pub handshake_timeout: Duration,
+    /// Size of a request's body. Default `0B`, which means no limit; a route can have its own. Above it: 413.
+    pub body_bytes_max: Bytes,
+    /// Requests served on one HTTP/1.1 connection before it is closed. Default 0, which means no limit; 0 to 1000000000.
+    #[garde(range(max = 1_000_000_000))]
+    pub requests_per_connection_max: u32,
+    /// Open client connections of one worker on this listener. Default 10000; 1 to 1000000. Above it new ones are closed at once.
     #[garde(range(min = 1, max = 1_000_000))]
     pub connections_max: u32,
     /// Requests at one time on one HTTP/2 connection. Default 100; 1 to 10000.
@@ -87,6 +117,9 @@ impl Default for ListenLimits {
             header_read_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             body_idle_timeout: Duration::from_secs(60),
+            handshake_timeout: Duration::from_secs(10),
+            body_bytes_max: Bytes(0),
+            requests_per_connection_max: 0,
             connections_max: 10_000,
             h2_concurrent_streams_max: 100,
             h2: Http2Limits::default(),

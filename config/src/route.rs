@@ -4,6 +4,8 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::units::Bytes;
+
 /// One way in: all conditions that are given must hold, and the first route that holds wins.
 /// With no routes and several backends, the first backend whose dialect knows the request gets it, else the first of all.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Validate, JsonSchema)]
@@ -28,6 +30,10 @@ pub struct Route {
     pub header: Option<HeaderMatch>,
     /// Name of the backend. Required.
     pub backend: String,
+    /// Size of a request's body on this route. Default: the listener's `body_bytes_max`; `0B` means no limit. Above it: 413.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"1MiB")]
+    pub body_bytes_max: Option<Bytes>,
 }
 
 /// A header line and its value.

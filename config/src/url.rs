@@ -96,7 +96,7 @@ mod tests {
         for (text, error) in [
             ("", EndpointError::Scheme.into()),
             ("a:9093", EndpointError::Scheme.into()),
-            ("https://a", EndpointError::Tls.into()),
+            ("ftp://a", EndpointError::Scheme.into()),
             ("http://user:secret@a/", EndpointError::User.into()),
             ("http://a:1?x", UrlError::Path),
             ("http://a:1/x y", UrlError::Path),

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
-use weir_config::Config;
+use weir_config::{Config, ListenAddress};
 use weir_telemetry::{Process, Store};
 
 use crate::admin::{Token, TokenError};
@@ -25,7 +25,7 @@ use crate::worker::Beat;
 #[derive(Debug)]
 pub struct Gateway {
     /// Every listener's name and the address it is bound to.
-    pub listeners: Vec<(String, SocketAddr)>,
+    pub listeners: Vec<(String, ListenAddress)>,
     /// Where the admin side is bound.
     pub admin: SocketAddr,
     /// Where metrics and health alone are bound, if anywhere.
@@ -126,7 +126,8 @@ impl Gateway {
         let plan = sockets.plan(&live.config.listeners, &mut inherited)?;
         sockets.take_over(plan);
         drop(inherited);
-        let listeners: Vec<_> = sockets.iter().map(|open| (open.listener.name.clone(), open.bound)).collect();
+        let listeners: Vec<_> =
+            sockets.iter().map(|open| (open.listener.name.clone(), open.bound.clone())).collect();
         {
             let mut present = state.present.lock().unwrap_or_else(PoisonError::into_inner);
             present.succeeded(&hash, Vec::new());
@@ -159,9 +160,9 @@ impl Gateway {
         Ok(Self { listeners, admin, metrics, store, asks, drain: wanted, signals, control })
     }
 
-    /// The first listener's address.
+    /// The address of the first listener that has one.
     pub fn address(&self) -> SocketAddr {
-        self.listeners.first().map_or(self.admin, |(_, address)| *address)
+        self.listeners.iter().find_map(|(_, address)| address.tcp()).unwrap_or(self.admin)
     }
 
     /// From here on SIGTERM and SIGINT begin the drain, a second one ends it at once, and SIGHUP reloads.
@@ -252,7 +253,7 @@ fn admin(address: SocketAddr, inherited: &mut Inherited) -> io::Result<TcpListen
 }
 
 fn announce(
-    listeners: &[(String, SocketAddr)],
+    listeners: &[(String, ListenAddress)],
     (admin, metrics): (SocketAddr, Option<SocketAddr>),
     workers: usize,
 ) {

@@ -168,6 +168,11 @@ impl Upload {
         self.body.borrow().size_hint().lower() <= bytes_max
     }
 
+    /// The limit, 0 if there is none.
+    pub fn bytes_max(&self) -> u64 {
+        self.bytes_max.get().unwrap_or(0)
+    }
+
     /// Whether the client waits for `100 Continue` and nothing of the body has been asked for.
     pub fn expects_continue(&self) -> bool {
         matches!(&*self.body.borrow(), Inbound::H1(body) if body.expects_continue())

@@ -42,6 +42,7 @@ pub struct Exchange {
     pub trace: Option<u128>,
     /// Its line in the access log, if it may leave one.
     access: Option<access::Pending>,
+    queued: Duration,
     settled: bool,
 }
 
@@ -109,6 +110,7 @@ impl Exchange {
             tunnelled_bytes: 0,
             trace: None,
             access: None,
+            queued: Duration::ZERO,
             settled: false,
         }
     }
@@ -209,6 +211,11 @@ impl Exchange {
         self.numbers.piece(data, self.began);
     }
 
+    /// How long it waited for a connection to be free.
+    pub fn queued(&mut self, queued: Duration) {
+        self.queued = queued;
+    }
+
     /// What a tunnel carried in its time.
     pub fn tunnelled(&mut self, up: u64, down: u64) {
         self.tunnelled_bytes += up;
@@ -261,7 +268,7 @@ impl Exchange {
             evidence: start.map(|(_, evidence)| evidence),
             duration_ns: nanos(duration),
             first_byte_ns: self.first_byte.map(nanos),
-            queue_ns: 0,
+            queue_ns: nanos(self.queued),
             request_bytes: self.upload.bytes() + self.tunnelled_bytes,
             response_bytes: self.response_bytes,
             load_ns: load.map(nanos),

@@ -4,8 +4,6 @@
 //! way: a request whose Host, Authorization or model header vanished on the way would be another request. Path and query are never
 //! touched: signatures cover them.
 
-use std::net::SocketAddr;
-
 use http::header::{
     CONNECTION, CONTENT_LENGTH, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
     UPGRADE, VIA,
@@ -166,22 +164,22 @@ fn forwarded(headers: &mut HeaderMap, notable: Notable, conn: &Conn, policy: &Fo
         ForwardedPolicy::Append => {
             append(headers, notable.has(Field::XForwardedFor), &X_FORWARDED_FOR, &conn.peer_value);
             let keep = (notable.has(Field::XForwardedProto), notable.has(Field::XForwardedHost));
-            set_x_forwarded(headers, keep);
+            set_x_forwarded(headers, conn, keep);
         }
         ForwardedPolicy::Replace => {
             headers.insert(X_FORWARDED_FOR, conn.peer_value.clone());
-            set_x_forwarded(headers, (false, false));
+            set_x_forwarded(headers, conn, (false, false));
         }
     }
     match policy.forwarded {
         ForwardedPolicy::Off => {}
         ForwardedPolicy::Append => {
-            if let Some(element) = forwarded_element(headers, conn.peer) {
+            if let Some(element) = forwarded_element(headers, conn) {
                 append(headers, notable.has(Field::Forwarded), &FORWARDED, &element);
             }
         }
         ForwardedPolicy::Replace => {
-            if let Some(element) = forwarded_element(headers, conn.peer) {
+            if let Some(element) = forwarded_element(headers, conn) {
                 headers.insert(FORWARDED, element);
             }
         }
@@ -189,9 +187,9 @@ fn forwarded(headers: &mut HeaderMap, notable: Notable, conn: &Conn, policy: &Fo
 }
 
 /// `keep`: what came in as Proto and as Host stays.
-fn set_x_forwarded(headers: &mut HeaderMap, keep: (bool, bool)) {
+fn set_x_forwarded(headers: &mut HeaderMap, conn: &Conn, keep: (bool, bool)) {
     if !keep.0 {
-        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme(conn)));
     }
     if !keep.1
         && let Some(host) = headers.get(HOST).cloned()
@@ -200,17 +198,23 @@ fn set_x_forwarded(headers: &mut HeaderMap, keep: (bool, bool)) {
     }
 }
 
+const fn scheme(conn: &Conn) -> &'static str {
+    if conn.secure { "https" } else { "http" }
+}
+
 /// One `Forwarded` element (RFC 7239 §4): IPv6 in brackets and quotes.
-fn forwarded_element(headers: &HeaderMap, peer: SocketAddr) -> Option<HeaderValue> {
-    let client = match peer.ip().to_canonical() {
+fn forwarded_element(headers: &HeaderMap, conn: &Conn) -> Option<HeaderValue> {
+    let proto = scheme(conn);
+    let client = match conn.peer.ip().to_canonical() {
+        ip if ip.is_unspecified() => "unknown".to_owned(),
         std::net::IpAddr::V4(ip) => ip.to_string(),
         std::net::IpAddr::V6(ip) => format!("\"[{ip}]\""),
     };
     let host =
         headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| !host.contains(['"', '\\']));
     let text = match host {
-        Some(host) => format!("for={client};host=\"{host}\";proto=http"),
-        None => format!("for={client};proto=http"),
+        Some(host) => format!("for={client};host=\"{host}\";proto={proto}"),
+        None => format!("for={client};proto={proto}"),
     };
     HeaderValue::from_str(&text).ok()
 }

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::request::Parts;
-use weir_config::{Config, Endpoint, Forward, Identify, Pool, Timeouts, UpstreamProtocol};
+use weir_config::{Config, Endpoint, Forward, Identify, Pool, Timeouts, UpstreamProtocol, UpstreamTls};
 use weir_telemetry::{BackendId, Store};
 
 use crate::access;
 use crate::classify::StartRules;
 use crate::identify::{Found, Matcher};
+use crate::net::tls::{self, ClientTls};
 use crate::numbers::NumberRules;
 use crate::residency::{Models, Residency};
 use crate::sign::{HostError, Signer};
@@ -35,10 +36,31 @@ pub struct Live {
     /// Every backend, in the file's order.
     pub backends: Vec<Backend>,
     /// Every endpoint of every backend; [`Backend::endpoints`] are indices into it.
-    pub endpoints: Vec<(Endpoint, Pool)>,
+    pub endpoints: Vec<Target>,
     /// Where requests leave their lines, if they do.
     pub access: Option<Arc<access::Log>>,
     routes: Vec<Route>,
+}
+
+/// An endpoint, and all that a connection to it depends on.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Where.
+    pub endpoint: Endpoint,
+    /// How connections are kept.
+    pub pool: Pool,
+    /// As configured.
+    pub tls_settings: Option<UpstreamTls>,
+    /// Made ready, where the endpoint is `https`.
+    pub tls: Option<ClientTls>,
+}
+
+impl PartialEq for Target {
+    /// What TLS was made of decides, not what was made.
+    fn eq(&self, other: &Self) -> bool {
+        (&self.endpoint, &self.pool, &self.tls_settings)
+            == (&other.endpoint, &other.pool, &other.tls_settings)
+    }
 }
 
 /// One backend made ready.
@@ -76,6 +98,7 @@ struct Route {
     host: Option<String>,
     path_prefix: Option<String>,
     header: Option<(HeaderName, HeaderValue)>,
+    body_bytes_max: Option<u64>,
     backend: usize,
 }
 
@@ -86,6 +109,8 @@ pub struct Routed<'l> {
     pub backend: &'l Backend,
     /// The dialect's rule, if one matched.
     pub found: Option<Found<'l>>,
+    /// The route's own limit on bodies, in bytes; 0 means none.
+    pub body_bytes_max: Option<u64>,
 }
 
 /// A configuration that was valid but cannot be compiled: a bug in the checks, said plainly.
@@ -147,6 +172,7 @@ impl Live {
                     let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
                     Some((name, HeaderValue::from_str(&header.equals).ok()?))
                 }),
+                body_bytes_max: route.body_bytes_max.map(|bytes| bytes.0),
                 backend: position(&route.backend)?,
             })
         });
@@ -175,12 +201,14 @@ impl Live {
     pub fn route(&self, head: &Parts) -> Option<Routed<'_>> {
         let find =
             |backend: &'_ Backend| backend.matcher.find(&head.method, &head.uri, &head.headers).is_some();
-        let chosen = match (self.routes.iter().find(|route| route.matches(head)), self.backends.as_slice()) {
+        let route = self.routes.iter().find(|route| route.matches(head));
+        let chosen = match (route, self.backends.as_slice()) {
             (Some(route), _) => self.backends.get(route.backend)?,
             (None, [only]) => only,
             (None, several) => several.iter().find(|backend| find(backend)).or(several.first())?,
         };
-        Some(Routed { backend: chosen, found: chosen.matcher.find(&head.method, &head.uri, &head.headers) })
+        let found = chosen.matcher.find(&head.method, &head.uri, &head.headers);
+        Some(Routed { backend: chosen, found, body_bytes_max: route.and_then(|route| route.body_bytes_max) })
     }
 }
 
@@ -216,7 +244,7 @@ impl Route {
 fn compile_backend(
     config: &Config,
     backend: &weir_config::Backend,
-    endpoints: &mut Vec<(Endpoint, Pool)>,
+    endpoints: &mut Vec<Target>,
     store: &Store,
     models: Arc<Models>,
 ) -> Result<Backend, CompileError> {
@@ -225,9 +253,18 @@ fn compile_backend(
         .dialect(&backend.dialect)
         .ok_or_else(|| failed(format!("no dialect {:?}", backend.dialect)))?;
     let mut number = |endpoint: &Endpoint| {
-        endpoints.push((endpoint.clone(), backend.pool.clone()));
-        endpoints.len() - 1
+        let tls = if endpoint.tls() {
+            let tls = tls::client(endpoint, backend.tls.as_ref());
+            Some(tls.map_err(|error| failed(format!("TLS to {endpoint}: {error}")))?)
+        } else {
+            None
+        };
+        let (pool, tls_settings) = (backend.pool.clone(), backend.tls.clone());
+        endpoints.push(Target { endpoint: endpoint.clone(), pool, tls_settings, tls });
+        Ok(endpoints.len() - 1)
     };
+    let inference = backend.endpoints.iter().map(&mut number).collect::<Result<_, CompileError>>()?;
+    let management = backend.management.as_ref().map(&mut number).transpose()?;
     let id = store.backend(&backend.name);
     store.configure(id, &backend.models);
     let own = backend.starts.as_ref();
@@ -239,8 +276,8 @@ fn compile_backend(
         numbers: NumberRules::new(backend, dialect, id, store),
         signer: signer(backend).map_err(|error| failed(error.to_string()))?,
         lifecycle: own.map_or(dialect.starts.lifecycle, |own| own.lifecycle || dialect.starts.lifecycle),
-        endpoints: backend.endpoints.iter().map(&mut number).collect(),
-        management: backend.management.as_ref().map(&mut number),
+        endpoints: inference,
+        management,
         protocol: backend.protocol,
         timeouts: backend.timeouts.clone(),
         models,

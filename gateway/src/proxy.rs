@@ -2,11 +2,13 @@
 //!
 //! Cost of a request here, beside what the rooms state: one `Rc` for the body's state, one box for the answer's relay.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -122,6 +124,10 @@ async fn pass(
     let own_limit = routed.found.as_ref().and_then(crate::identify::Found::timeout);
     let time = own_limit.map_or(backend.timeouts.request, |own| own.min(backend.timeouts.request));
     let deadline = Instant::from_std(exchange.began()) + time;
+    let body_bytes_max = routed.body_bytes_max.unwrap_or(conn.body_bytes_max);
+    if body_bytes_max != 0 && !exchange.upload().limit(body_bytes_max) {
+        return Err(Refusal::BodyTooLarge(body_bytes_max));
+    }
     let identity = whose(exchange, view, &routed, &head).await?;
     worker.found(identity.as_ref().map(|identity| identity.origin));
     exchange.is_about(subject(backend, &routed, identity, worker));
@@ -146,6 +152,8 @@ async fn pass(
     if let Some(line) = exchange.line() {
         line.asked(&ask);
     }
+    let queued = ask.queued.get();
+    exchange.queued(queued);
     let mut answer = asked.inspect_err(|refusal| {
         if matches!(refusal, Refusal::Connect(_)) {
             exchange.never_sent();
@@ -217,7 +225,7 @@ async fn peek(
     while searching && upload.state() != UploadState::Done && upload.held() < bytes_max {
         let more = poll_fn(|cx| upload.poll_hold(cx)).await.map_err(|_| match upload.state() {
             UploadState::Gone => Refusal::ClientGone,
-            UploadState::TooLarge => Refusal::BodyTooLarge(0),
+            UploadState::TooLarge => Refusal::BodyTooLarge(upload.bytes_max()),
             _ => Refusal::RequestBody,
         })?;
         if !more {
@@ -292,6 +300,7 @@ fn ask<'a>(
         upload,
         clock: &worker.clock,
         protocol: backend.protocol,
+        queued: Cell::new(Duration::ZERO),
         upgrade: None,
         trail: Trail::default(),
     }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use weir_telemetry::Outcome;
 
@@ -50,6 +50,9 @@ pub enum Refusal {
     /// No connection to any endpoint.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// Every connection that the backend may have is in use, and too many wait or it took too long.
+    #[error("the backend has no room, and the wait was too long")]
+    Pending,
     /// The backend took the request and sent no answer head in time.
     #[error("no answer within {0:?}")]
     FirstByteTimeout(Duration),
@@ -89,7 +92,9 @@ impl Refusal {
             Self::RequestBodyTimeout(_) => "request_body_timeout",
             Self::NotImplemented(_) => "not_implemented",
             Self::Connect(ConnectError::Failed { .. }) => "connect_failed",
+            Self::Connect(ConnectError::Tls { .. }) => "tls_failed",
             Self::Connect(ConnectError::Timeout { .. }) => "connect_timeout",
+            Self::Pending => "upstream_pending",
             Self::FirstByteTimeout(_) => "first_byte_timeout",
             Self::RequestTimeout(_) => "request_timeout",
             Self::NoAnswer(_) => "no_answer",
@@ -115,7 +120,8 @@ impl Refusal {
             Self::NoCredentials => StatusCode::SERVICE_UNAVAILABLE,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Head(BadHead::Coding) | Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
-            Self::Connect(ConnectError::Failed { .. })
+            Self::Pending => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Connect(ConnectError::Failed { .. } | ConnectError::Tls { .. })
             | Self::NoAnswer(_)
             | Self::BadAnswer(_)
             | Self::UnaskedUpgrade => StatusCode::BAD_GATEWAY,
@@ -137,6 +143,7 @@ impl Refusal {
             | Self::NotImplemented(_) => Outcome::ClientError,
             Self::ClientGone => Outcome::Cancelled,
             Self::Connect(_) | Self::NoCredentials => Outcome::Unreachable,
+            Self::Pending => Outcome::Shed,
             Self::FirstByteTimeout(_) | Self::RequestTimeout(_) => Outcome::Timeout,
             Self::Panicked | Self::NoAnswer(_) | Self::BadAnswer(_) | Self::UnaskedUpgrade => {
                 Outcome::ServerError
@@ -174,6 +181,9 @@ impl Refusal {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if matches!(self, Self::Head(BadHead::Method)) {
             headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+        }
+        if matches!(self, Self::Pending) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if self.closes() {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));

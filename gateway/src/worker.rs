@@ -5,7 +5,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 use weir_telemetry::{Recorder, Store};
 
-use crate::front::{CoarseClock, Door, Queue, TICK, Watch, accept_loop};
+use crate::front::{CoarseClock, Door, Listening, Queue, TICK, TlsDoor, Watch, accept_loop};
 use crate::identify::Origin;
 use crate::live::{Live, Shared};
 use crate::upstream::Pool;
@@ -95,9 +94,9 @@ pub struct Orders {
 #[derive(Debug)]
 pub enum Command {
     /// Accept on these sockets.
-    Open(u64, Box<weir_config::Listener>, Vec<TcpListener>),
+    Open(u64, Box<weir_config::Listener>, Option<Arc<TlsDoor>>, Vec<Listening>),
     /// New connections get other settings.
-    Change(u64, Box<weir_config::Listener>),
+    Change(u64, Box<weir_config::Listener>, Option<Arc<TlsDoor>>),
     /// Accept no more; connections end after what they are serving.
     Close(u64, Queue),
     /// Panic outside of any connection.
@@ -198,13 +197,9 @@ impl View {
         let pools = live
             .endpoints
             .iter()
-            .map(|(endpoint, settings)| {
-                let kept =
-                    earlier.iter().find(|pool| *pool.endpoint == *endpoint && pool.settings == *settings);
-                kept.map_or_else(
-                    || Pool::new(endpoint.clone(), settings.clone(), Rc::clone(clock)),
-                    Rc::clone,
-                )
+            .map(|target| {
+                let kept = earlier.iter().find(|pool| pool.target == *target);
+                kept.map_or_else(|| Pool::new(target.clone(), Rc::clone(clock)), Rc::clone)
             })
             .collect();
         Rc::new(Self { live, pools })
@@ -258,20 +253,19 @@ async fn serve(
 
 fn obey(worker: &Rc<Worker>, command: Command, accepting: &mut JoinSet<()>) -> io::Result<()> {
     match command {
-        Command::Open(number, listener, sockets) => {
-            let door = Door::new(number, *listener);
+        Command::Open(number, listener, tls, sockets) => {
+            let door = Door::new(number, *listener, tls);
             if worker.is_draining() {
                 return Ok(());
             }
             for socket in sockets {
-                let socket = tokio::net::TcpListener::from_std(socket)?;
                 accepting.spawn_local(accept_loop(Rc::clone(worker), socket, Rc::clone(&door)));
             }
             worker.doors.borrow_mut().push(door);
         }
-        Command::Change(number, listener) => {
+        Command::Change(number, listener, tls) => {
             if let Some(door) = worker.doors.borrow().iter().find(|door| door.number == number) {
-                door.change(*listener);
+                door.change(*listener, tls);
             }
         }
         Command::Close(number, queue) => worker.close(Some(number), queue),

@@ -21,7 +21,7 @@ fn a_gateway_that_started_says_so() {
 fn a_wedged_worker_is_named_with_the_time_it_is_silent() {
     let backend = Backend::fine();
     let gateway = Gateway::before("triton", backend.address);
-    gateway.ask(Ask::Fault(1, Command::Block(Duration::from_secs(8))));
+    gateway.ask(Ask::Fault(1, Box::new(Command::Block(Duration::from_secs(8)))));
     wait("the worker to be missed", || client::get(gateway.admin, "/healthz").status == 503);
     let told: serde_json::Value =
         serde_json::from_slice(&client::get(gateway.admin, "/healthz").body).unwrap();
@@ -35,8 +35,8 @@ fn a_worker_that_died_is_started_again_and_serves() {
     let backend = Backend::fine();
     let gateway = Gateway::before("triton", backend.address);
     let before = gateway.value("weir_worker_restarts_total");
-    gateway.ask(Ask::Fault(0, Command::Panic));
-    gateway.ask(Ask::Fault(1, Command::Panic));
+    gateway.ask(Ask::Fault(0, Box::new(Command::Panic)));
+    gateway.ask(Ask::Fault(1, Box::new(Command::Panic)));
     wait("both to be started again", || gateway.value("weir_worker_restarts_total") >= before + 2.0);
     for _ in 0..20 {
         assert_eq!(client::post(gateway.address, "/v2/models/alpha/infer", "{}").status, 200);
@@ -49,7 +49,7 @@ fn a_worker_that_keeps_dying_ends_the_gateway_with_a_reason() {
     let backend = Backend::fine();
     let gateway = Gateway::before("triton", backend.address);
     for _ in 0..10 {
-        gateway.ask(Ask::Fault(0, Command::Panic));
+        gateway.ask(Ask::Fault(0, Box::new(Command::Panic)));
         // Those that come while there is no worker to take them are lost: as many as it needs.
         std::thread::park_timeout(Duration::from_millis(100));
     }

@@ -86,7 +86,7 @@ fn an_address_that_another_gateway_has_is_refused() {
     let gateway = Gateway::before("triton", backend.address);
     let flag: weir_config::BackendFlag = format!("triton=http://{}", backend.address).parse().unwrap();
     let mut config = Config::from_flags(&[flag]).unwrap();
-    config.listeners.first_mut().unwrap().address = gateway.address;
+    config.listeners.first_mut().unwrap().address = gateway.address.into();
     config.admin.address = "127.0.0.1:0".parse().unwrap();
     let error = weir_gateway::app::Gateway::start(config).unwrap_err();
     assert!(error.to_string().contains(&format!("cannot listen on {}", gateway.address)), "{error}");

@@ -8,6 +8,8 @@ mod relay;
 mod service;
 mod faults;
 mod http1;
+mod tls;
+mod sockets;
 mod integrity;
 mod models;
 mod scrape;

@@ -30,7 +30,7 @@ impl Gateway {
         let flag: BackendFlag = format!("{dialect}=http://{backend}").parse().unwrap();
         let mut config = Config::from_flags(&[flag]).unwrap();
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        config.listeners.first_mut().unwrap().address = any;
+        config.listeners.first_mut().unwrap().address = any.into();
         config.admin.address = any;
         config.workers = Some(2);
         change(&mut config);

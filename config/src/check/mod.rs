@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 pub(crate) use dialects::{dialect, dialects};
 pub(crate) use words::{error_status, field_path, header_value, host_pattern, label_name, name, token};
 
+use crate::address::ListenAddress;
 use crate::backend::Backend;
 use crate::config::Config;
 use crate::decode::words as listed;
@@ -116,6 +117,7 @@ fn listeners(config: &Config, findings: &mut Findings) {
     }
     let mut names = HashSet::new();
     let mut taken: Vec<(SocketAddr, String)> = Vec::new();
+    let mut sockets = HashSet::new();
     for (i, listener) in config.listeners.iter().enumerate() {
         if !names.insert(listener.name.as_str()) {
             findings.add(
@@ -123,7 +125,14 @@ fn listeners(config: &Config, findings: &mut Findings) {
                 format!("another listener is called `{}` too", listener.name),
             );
         }
-        address(listener.address, format!("listeners[{i}].address"), &mut taken, findings);
+        let path = format!("listeners[{i}].address");
+        match &listener.address {
+            ListenAddress::Tcp(tcp) => address(*tcp, path, &mut taken, findings),
+            ListenAddress::Unix(socket) if !sockets.insert(socket) => {
+                findings.add(path, format!("another listener has `{}` too", listener.address));
+            }
+            ListenAddress::Unix(_) => {}
+        }
     }
     address(config.admin.address, "admin.address".to_owned(), &mut taken, findings);
     if let Some(of_metrics) = config.admin.metrics_address {

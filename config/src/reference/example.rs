@@ -8,7 +8,7 @@ use crate::alerts::{AlertLabel, Alerts};
 use crate::backend::Backend;
 use crate::config::Config;
 use crate::dialect::{Dialect, RequestRule, Source, When};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Transport};
 use crate::export::{Pin, Profile, Tier};
 use crate::route::{HeaderMatch, Route};
 use crate::sign::Sign;
@@ -16,13 +16,14 @@ use crate::slo::{LatencyTarget, Slo, StalenessTarget};
 use crate::starts::{HeaderRule, HeaderTest, Starts, StatusRule, TimeUnit};
 use crate::state::{StateSource, StateWord};
 use crate::telemetry::Telemetry;
-use crate::units::Percent;
+use crate::tls::{CertificateFiles, ListenTls, UpstreamTls};
+use crate::units::{Bytes, Percent};
 use crate::usage::Usage;
 use crate::values::{Kept, ValueRule, ValueSource, ValueUnit};
 
 /// What stands in the reference without taking any `#` away.
 pub(super) fn live() -> Config {
-    let endpoint = Endpoint { host: "127.0.0.1".to_owned(), port: 8000 };
+    let endpoint = Endpoint { host: "127.0.0.1".to_owned(), port: 8000, transport: Transport::Tcp };
     let backend = Backend {
         name: "triton".to_owned(),
         dialect: "triton".to_owned(),
@@ -58,7 +59,8 @@ pub(super) fn sample() -> Config {
     let mut config = live();
     config.workers = Some(4);
     for backend in &mut config.backends {
-        backend.management = Some(Endpoint { host: "127.0.0.1".to_owned(), port: 8081 });
+        backend.management =
+            Some(Endpoint { host: "127.0.0.1".to_owned(), port: 8081, transport: Transport::Tcp });
         backend.models = ["resnet", "bert"].map(str::to_owned).to_vec();
         backend.requests = vec![rule()];
         backend.starts = Some(starts.clone());
@@ -79,7 +81,9 @@ pub(super) fn sample() -> Config {
         path_prefix: text("/v2"),
         header: Some(HeaderMatch { name: "x-tenant".to_owned(), equals: "gold".to_owned() }),
         backend: "triton".to_owned(),
+        body_bytes_max: Some(Bytes::mib(1)),
     }];
+    tls(&mut config);
     config.dialects = vec![Dialect {
         name: "house".to_owned(),
         about: "our own server".to_owned(),
@@ -186,5 +190,26 @@ fn alerts() -> Alerts {
         external_url: url("http://weir.example.org:9901"),
         runbooks: url("http://wiki.example.org/runbooks/"),
         ..Alerts::default()
+    }
+}
+
+/// TLS on both sides.
+fn tls(config: &mut Config) {
+    let certificate =
+        || CertificateFiles { cert: "/etc/weir/tls.crt".to_owned(), key: "/etc/weir/tls.key".to_owned() };
+    for backend in &mut config.backends {
+        backend.tls = Some(UpstreamTls {
+            ca: Some("/etc/weir/servers.pem".to_owned()),
+            client: Some(certificate()),
+            server_name: Some("models.internal".to_owned()),
+            insecure_skip_verify: false,
+        });
+    }
+    for listener in &mut config.listeners {
+        listener.tls = Some(ListenTls {
+            certificates: vec![certificate()],
+            client_ca: Some("/etc/weir/clients.pem".to_owned()),
+            ..ListenTls::default()
+        });
     }
 }

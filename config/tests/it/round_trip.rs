@@ -8,8 +8,8 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptes
 use weir_config::{
     Absent, Action, Backend, Bytes, Config, Credentials, Dialect, Endpoint, Forward, ForwardedPolicy,
     HeaderMatch, HeaderRule, HeaderTest, Kept, ListenLimits, Listener, Log, LogFormat, Otherwise, Plane,
-    Pool, RequestRule, Route, Sign, Source, Starts, StatusOutcome, StatusRule, TimeUnit, Timeouts, Usage,
-    ValueRule, ValueSource, ValueUnit, When,
+    Pool, RequestRule, Route, Sign, Source, Starts, StatusOutcome, StatusRule, TimeUnit, Timeouts, Transport,
+    Usage, ValueRule, ValueSource, ValueUnit, When,
 };
 
 /// Any text that a file can hold, also what YAML would take for something else.
@@ -30,7 +30,7 @@ fn span(min: u64, max: u64) -> impl Strategy<Value = Duration> {
 
 fn endpoint() -> impl Strategy<Value = Endpoint> {
     (prop_oneof!["[a-z][a-z0-9.-]{0,20}", Just("::1".to_owned())], 1..=u16::MAX)
-        .prop_map(|(host, port)| Endpoint { host, port })
+        .prop_map(|(host, port)| Endpoint { host, port, transport: Transport::Tcp })
 }
 
 fn source() -> impl Strategy<Value = Source> {
@@ -141,6 +141,7 @@ fn backend(i: usize) -> impl Strategy<Value = Backend> {
         let (mut values, usage, sign) = told;
         values.iter_mut().zip(["a", "b", "c"]).for_each(|(value, name)| value.name = name.to_owned());
         Backend {
+            tls: None,
             name: format!("b{i}"),
             protocol: weir_config::UpstreamProtocol::Auto,
             dialect: "kserve-v2".to_owned(),
@@ -168,6 +169,7 @@ fn config() -> impl Strategy<Value = Config> {
     let listener = limits.prop_map(|limits| Listener { limits, ..Listener::default() });
     let header = option::of((token(), text()).prop_map(|(name, equals)| HeaderMatch { name, equals }));
     let route = (header, "/[a-z]{0,9}").prop_map(|(header, prefix)| Route {
+        body_bytes_max: None,
         header,
         path_prefix: Some(prefix),
         host: None,

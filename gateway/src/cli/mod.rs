@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use weir_config::BackendFlag;
+use weir_config::{BackendFlag, ListenAddress};
 
 use crate::demo;
 
@@ -81,7 +81,7 @@ struct Source {
     backend: Vec<BackendFlag>,
     /// Where clients connect; replaces the address of the first listener [default: 127.0.0.1:9900]
     #[arg(short, long, value_name = "ADDRESS")]
-    listen: Option<SocketAddr>,
+    listen: Option<ListenAddress>,
     /// Where metrics, health and the API are served [default: 127.0.0.1:9901]
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,

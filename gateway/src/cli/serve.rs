@@ -17,8 +17,13 @@ pub(super) fn source(flags: &super::Source) -> Source {
         Some(path) => Origin::File(path.clone()),
         None => Origin::Flags(flags.backend.clone()),
     };
-    let adjust =
-        Adjust { listen: flags.listen, admin: flags.admin, workers: flags.workers, log: None, seat: None };
+    let adjust = Adjust {
+        listen: flags.listen.clone(),
+        admin: flags.admin,
+        workers: flags.workers,
+        log: None,
+        seat: None,
+    };
     Source { origin, adjust }
 }
 

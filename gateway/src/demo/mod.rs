@@ -74,7 +74,7 @@ fn configuration(options: &Options, server: SocketAddr) -> anyhow::Result<Config
     let flag: BackendFlag = format!("mms=http://{server},name=demo").parse()?;
     let mut config = Config::from_flags(&[flag]).map_err(|report| anyhow::anyhow!("{report}"))?;
     if let Some(listener) = config.listeners.first_mut() {
-        listener.address = options.listen;
+        listener.address = options.listen.into();
     }
     config.admin.address = options.admin;
     Ok(config)

@@ -1,13 +1,12 @@
-//! Tells HTTP/2 by prior knowledge (RFC 9113 §3.3) from HTTP/1.1 by the first bytes, without taking them from the socket.
+//! Tells HTTP/2 by prior knowledge (RFC 9113 §3.3) from HTTP/1.1 by the first bytes, which are given back to whoever serves.
 //!
 //! The connection's guard limits how long this may wait: a silent connection is ended by the sweep like any idle one.
 
 use std::io;
-use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::io::AsyncReadExt;
 
-use super::guard::Conn;
+use super::guard::Guard;
 
 /// The start of the HTTP/2 client preface that no HTTP/1 method begins with: `PRI` is reserved (RFC 9113 §11.2).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
@@ -17,7 +16,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 pub(super) enum Protocol {
     /// HTTP/1.0 or 1.1.
     Http1,
-    /// HTTP/2 without TLS, by prior knowledge.
+    /// HTTP/2.
     Http2,
 }
 
@@ -31,27 +30,23 @@ impl Protocol {
     }
 }
 
-/// Peeks at the first bytes. `None`: the client closed without a word.
+/// Reads the first bytes. `None`: the client closed without a word.
 ///
 /// # Errors
 /// What the socket said.
-pub(super) async fn protocol(stream: &TcpStream, conn: &Conn) -> io::Result<Option<Protocol>> {
-    let mut buffer = [0_u8; PREFACE.len()];
-    loop {
-        let seen = stream.peek(&mut buffer).await?;
-        let Some(bytes) = buffer.get(..seen) else { return Ok(None) };
-        if bytes.is_empty() {
-            return Ok(None);
+pub(super) async fn protocol(guard: &mut Guard) -> io::Result<Option<Protocol>> {
+    let mut seen = Vec::with_capacity(2048);
+    let protocol = loop {
+        if guard.read_buf(&mut seen).await? == 0 {
+            break (!seen.is_empty()).then_some(Protocol::Http1);
         }
-        if bytes == PREFACE {
-            return Ok(Some(Protocol::Http2));
+        if seen.starts_with(PREFACE) {
+            break Some(Protocol::Http2);
         }
-        if !PREFACE.starts_with(bytes) {
-            return Ok(Some(Protocol::Http1));
+        if !PREFACE.starts_with(&seen) {
+            break Some(Protocol::Http1);
         }
-        // From here on it is a head that has to become whole.
-        conn.bytes_arrived();
-        // A part of the preface: the socket stays readable, so waiting for readiness would spin.
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    };
+    guard.give_back(seen.into());
+    Ok(protocol)
 }

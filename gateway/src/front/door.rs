@@ -1,10 +1,13 @@
 //! One listener as a worker serves it: its settings, which a reload may change, and whether it is closing.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use tokio::sync::watch;
-use weir_config::{ListenLimits, Listener};
+use weir_config::{ListenLimits, Listener, ProxyProtocol};
+
+use super::tls::TlsDoor;
 
 /// What becomes of connections that the kernel has queued on a socket that is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,19 +25,28 @@ pub struct Door {
     pub number: u64,
     settings: RefCell<Settings>,
     closing: watch::Sender<Option<Queue>>,
+    /// Connections open through it.
+    pub connections: Cell<u32>,
 }
 
-#[derive(Debug)]
-struct Settings {
+/// What a connection is served with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The listener's name.
     name: String,
-    limits: Rc<ListenLimits>,
+    /// Its limits.
+    pub limits: Rc<ListenLimits>,
+    /// Its TLS.
+    pub tls: Option<Arc<TlsDoor>>,
+    /// Whether a PROXY header comes first.
+    pub proxy_protocol: ProxyProtocol,
 }
 
 impl Door {
     /// An open door.
-    pub fn new(number: u64, listener: Listener) -> Rc<Self> {
-        let closing = watch::Sender::new(None);
-        Rc::new(Self { number, settings: RefCell::new(Settings::from(listener)), closing })
+    pub fn new(number: u64, listener: Listener, tls: Option<Arc<TlsDoor>>) -> Rc<Self> {
+        let (settings, closing) = (RefCell::new(Settings::new(listener, tls)), watch::Sender::new(None));
+        Rc::new(Self { number, settings, closing, connections: Cell::new(0) })
     }
 
     /// The listener's name, a metric label.
@@ -42,14 +54,14 @@ impl Door {
         self.settings.borrow().name.clone()
     }
 
-    /// The limits for a connection that begins now. A connection keeps those that it began with.
-    pub fn limits(&self) -> Rc<ListenLimits> {
-        Rc::clone(&self.settings.borrow().limits)
+    /// What a connection that begins now is served with. It keeps that to its end.
+    pub fn settings(&self) -> Settings {
+        self.settings.borrow().clone()
     }
 
     /// Takes new settings over, for connections that begin from now on.
-    pub fn change(&self, listener: Listener) {
-        *self.settings.borrow_mut() = Settings::from(listener);
+    pub fn change(&self, listener: Listener, tls: Option<Arc<TlsDoor>>) {
+        *self.settings.borrow_mut() = Settings::new(listener, tls);
     }
 
     /// Nothing more is accepted, and every connection ends after what it is serving.
@@ -68,9 +80,10 @@ impl Door {
     }
 }
 
-impl From<Listener> for Settings {
-    fn from(listener: Listener) -> Self {
-        Self { name: listener.name, limits: Rc::new(listener.limits) }
+impl Settings {
+    fn new(listener: Listener, tls: Option<Arc<TlsDoor>>) -> Self {
+        let Listener { name, limits, proxy_protocol, .. } = listener;
+        Self { name, limits: Rc::new(limits), tls, proxy_protocol }
     }
 }
 

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::HeaderValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
@@ -34,10 +35,14 @@ pub(super) enum Phase {
 /// Facts about one client connection, shared by its socket, its requests and the sweep. All on one thread.
 #[derive(Debug)]
 pub struct Conn {
-    /// The caller's address.
+    /// The caller's address; unspecified over a Unix socket.
     pub peer: SocketAddr,
     /// The caller's address as a header value, made once a connection.
     pub peer_value: HeaderValue,
+    /// Whether the client speaks TLS.
+    pub secure: bool,
+    /// What a request's body may have, in bytes, where its route does not say; 0 means no limit.
+    pub body_bytes_max: u64,
     /// How long this client may be silent within a body.
     pub body_idle_timeout: Duration,
     phase: Cell<Phase>,
@@ -45,8 +50,10 @@ pub struct Conn {
     in_flight: Cell<u32>,
     write_blocked: Cell<Option<Instant>>,
     clock: Rc<CoarseClock>,
-    /// Nothing more is taken from it: the gateway or its listener is going.
+    /// It ends after the present request.
     retired: Cell<bool>,
+    /// And without one at once: the gateway or its listener is going.
+    leaving: Cell<bool>,
     /// It has overstayed and is told so once before it is cut.
     overdue: Cell<bool>,
     parked: RefCell<Option<Waker>>,
@@ -55,20 +62,30 @@ pub struct Conn {
 impl Conn {
     /// A connection that has said nothing yet.
     pub fn new(peer: SocketAddr, body_idle_timeout: Duration, clock: Rc<CoarseClock>) -> Rc<Self> {
-        let text = peer.ip().to_canonical().to_string();
-        Rc::new(Self {
+        let limits = ListenLimits { body_idle_timeout, ..ListenLimits::default() };
+        Rc::new(Self::of(peer, false, &limits, clock))
+    }
+
+    /// The same, over TLS or not.
+    pub fn of(peer: SocketAddr, secure: bool, limits: &ListenLimits, clock: Rc<CoarseClock>) -> Self {
+        let ip = peer.ip().to_canonical();
+        let text = if ip.is_unspecified() { "unknown".to_owned() } else { ip.to_string() };
+        Self {
             peer,
+            secure,
             peer_value: HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("unknown")),
-            body_idle_timeout,
+            body_idle_timeout: limits.body_idle_timeout,
+            body_bytes_max: limits.body_bytes_max.0,
             phase: Cell::new(Phase::Idle),
             since: Cell::new(clock.now()),
             in_flight: Cell::new(0),
             write_blocked: Cell::new(None),
             clock,
             retired: Cell::new(false),
+            leaving: Cell::new(false),
             overdue: Cell::new(false),
             parked: RefCell::new(None),
-        })
+        }
     }
 
     /// A request's head is whole and it is being served.
@@ -104,7 +121,18 @@ impl Conn {
     /// After the request that is being served, if any, it ends.
     pub fn retire(&self) {
         self.retired.set(true);
+        self.leaving.set(true);
         self.unpark();
+    }
+
+    /// The next request is its last.
+    pub fn is_last(&self) {
+        self.retired.set(true);
+    }
+
+    /// Whether it ends at once when nothing is asked.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.get()
     }
 
     /// Whether it ends after the present request.
@@ -168,12 +196,19 @@ impl Conn {
 pub struct Guard {
     io: Stream,
     conn: Rc<Conn>,
+    /// Read already, to tell the protocol.
+    first: Bytes,
 }
 
 impl Guard {
     /// Wraps an accepted socket.
     pub(super) fn new(io: Stream, conn: Rc<Conn>) -> Self {
-        Self { io, conn }
+        Self { io, conn, first: Bytes::new() }
+    }
+
+    /// Puts bytes back in front of what the socket has.
+    pub(super) fn give_back(&mut self, bytes: Bytes) {
+        self.first = bytes;
     }
 
     /// From here on a close is a reset.
@@ -188,6 +223,12 @@ impl AsyncRead for Guard {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.first.is_empty() {
+            let count = self.first.len().min(buf.remaining());
+            buf.put_slice(&self.first.split_to(count));
+            self.conn.bytes_arrived();
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.io).poll_read(cx, buf);
         if buf.filled().len() > before {

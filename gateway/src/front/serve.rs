@@ -1,18 +1,21 @@
 //! Accepts connections and serves each in a task of its own until the client, a limit or the drain ends it.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
 use metrics::{counter, gauge};
-use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use weir_config::{ListenLimits, ProxyProtocol};
 use weir_telemetry::names;
 
 use super::detect::{self, Protocol};
-use super::door::{Door, Queue, closed};
+use super::door::{Door, Queue, Settings, closed};
 use super::guard::{Conn, Guard};
 use super::h2;
+use super::listen::Listening;
+use super::proxy_protocol;
 use crate::h1;
 use crate::h1::head::HeadLimits;
 use crate::net::Stream;
@@ -20,37 +23,70 @@ use crate::worker::Worker;
 
 /// After `accept` fails for want of descriptors or memory: give the others time to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
 /// Connections on which nothing was ever asked do not hold a drain for longer: what was sent before it is here by then.
 const SILENT_GRACE: Duration = Duration::from_secs(3);
+/// Over a Unix socket a client has no address.
+const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// A worker's listening socket within its runtime.
+enum Accepting {
+    Tcp(tokio::net::TcpListener),
+    Unix(tokio::net::UnixListener),
+}
+
+impl Accepting {
+    fn new(socket: Listening) -> io::Result<Self> {
+        match socket {
+            Listening::Tcp(socket) => tokio::net::TcpListener::from_std(socket).map(Self::Tcp),
+            Listening::Unix(socket) => tokio::net::UnixListener::from_std(socket).map(Self::Unix),
+        }
+    }
+
+    async fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
+        match self {
+            Self::Tcp(socket) => {
+                let (stream, peer) = socket.accept().await?;
+                let _ = stream.set_nodelay(true);
+                Ok((Stream::Tcp(stream), peer))
+            }
+            Self::Unix(socket) => Ok((Stream::Unix(socket.accept().await?.0), NOBODY)),
+        }
+    }
+}
 
 /// Accepts until the door closes, then takes what the kernel has already queued, unless somebody else will, and closes the socket.
-pub async fn accept_loop(worker: Rc<Worker>, listener: TcpListener, door: Rc<Door>) {
+pub async fn accept_loop(worker: Rc<Worker>, socket: Listening, door: Rc<Door>) {
+    let socket = match Accepting::new(socket) {
+        Ok(socket) => socket,
+        Err(error) => return tracing::error!(%error, listener = door.name(), "a socket could not be served"),
+    };
     let mut closing = door.closing();
     let queue = loop {
         tokio::select! {
             biased;
             queue = closed(&mut closing) => break queue,
-            accepted = listener.accept() => admit(&worker, &door, accepted).await,
+            accepted = socket.accept() => admit(&worker, &door, accepted).await,
         }
     };
     if queue == Queue::Leave {
         return;
     }
     // Connections whose handshake is done belong to this socket and would be reset with it.
-    while let Ok(accepted) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
+    while let Ok(accepted) = tokio::time::timeout(Duration::ZERO, socket.accept()).await {
         admit(&worker, &door, accepted).await;
     }
 }
 
-async fn admit(worker: &Rc<Worker>, door: &Rc<Door>, accepted: io::Result<(TcpStream, SocketAddr)>) {
+async fn admit(worker: &Rc<Worker>, door: &Rc<Door>, accepted: io::Result<(Stream, SocketAddr)>) {
     match accepted {
-        Ok((stream, peer)) if worker.watch.count() < door.limits().connections_max as usize => {
-            begin(worker, door, stream, peer);
-        }
-        Ok((stream, _)) => {
-            counter!(names::HTTP_REFUSED, "reason" => "connections_max").increment(1);
-            drop(stream);
+        Ok((stream, peer)) => {
+            let settings = door.settings();
+            if door.connections.get() >= settings.limits.connections_max {
+                counter!(names::HTTP_REFUSED, "reason" => "connections_max").increment(1);
+                drop(stream);
+            } else {
+                begin(worker, door, settings, stream, peer);
+            }
         }
         Err(error) => {
             // Out of descriptors, or the client went away in the queue: neither ends the listener.
@@ -61,13 +97,20 @@ async fn admit(worker: &Rc<Worker>, door: &Rc<Door>, accepted: io::Result<(TcpSt
     }
 }
 
-fn begin(worker: &Rc<Worker>, door: &Rc<Door>, stream: TcpStream, peer: SocketAddr) {
-    let limits = door.limits();
-    let conn = Conn::new(peer, limits.body_idle_timeout, Rc::clone(&worker.clock));
-    let task =
-        tokio::task::spawn_local(connection(Rc::clone(worker), Rc::clone(door), stream, Rc::clone(&conn)));
-    let number = worker.watch.add(conn, limits, door.number, task.abort_handle());
-    let worker = Rc::clone(worker);
+fn begin(worker: &Rc<Worker>, door: &Rc<Door>, settings: Settings, stream: Stream, peer: SocketAddr) {
+    let number = worker.watch.number();
+    let limits = Rc::clone(&settings.limits);
+    let task = tokio::task::spawn_local(connection(
+        Rc::clone(worker),
+        Rc::clone(door),
+        settings,
+        number,
+        stream,
+        peer,
+    ));
+    worker.watch.add(number, limits, door.number, task.abort_handle());
+    door.connections.set(door.connections.get() + 1);
+    let (worker, door) = (Rc::clone(worker), Rc::clone(door));
     gauge!(names::HTTP_CONNECTIONS_ACTIVE).increment(1.0);
     tokio::task::spawn_local(async move {
         if let Err(error) = task.await
@@ -79,27 +122,56 @@ fn begin(worker: &Rc<Worker>, door: &Rc<Door>, stream: TcpStream, peer: SocketAd
             );
         }
         worker.watch.remove(number);
+        door.connections.set(door.connections.get().saturating_sub(1));
         gauge!(names::HTTP_CONNECTIONS_ACTIVE).decrement(1.0);
     });
 }
 
-async fn connection(worker: Rc<Worker>, door: Rc<Door>, stream: TcpStream, conn: Rc<Conn>) {
-    let _ = stream.set_nodelay(true);
-    let told = tokio::select! {
-        told = detect::protocol(&stream, &conn) => told,
-        () = silent(&door) => return,
+async fn connection(
+    worker: Rc<Worker>,
+    door: Rc<Door>,
+    settings: Settings,
+    number: u64,
+    stream: Stream,
+    peer: SocketAddr,
+) {
+    let handshake = tokio::time::timeout(settings.limits.handshake_timeout, shake(&settings, stream, peer));
+    let (stream, peer) = match handshake.await {
+        Ok(Ok(shaken)) => shaken,
+        Ok(Err((reason, error))) => return refuse(&door, reason, &error),
+        Err(_) => return refuse(&door, "handshake_timeout", &io::ErrorKind::TimedOut.into()),
     };
-    let Ok(Some(protocol)) = told else { return };
+    let secure = matches!(stream, Stream::TlsServer(_));
+    let conn = Rc::new(Conn::of(peer, secure, &settings.limits, Rc::clone(&worker.clock)));
+    worker.watch.began(number, &conn);
+    if door.is_closing() {
+        conn.retire();
+    }
+    let agreed = (stream.alpn() == Some(b"h2")).then_some(Protocol::Http2);
+    let mut guard = Guard::new(stream, Rc::clone(&conn));
+    let protocol = match agreed {
+        Some(protocol) => protocol,
+        None => tokio::select! {
+            told = detect::protocol(&mut guard) => match told {
+                Ok(Some(protocol)) => protocol,
+                Ok(None) | Err(_) => return,
+            },
+            () = silent(&door) => return,
+        },
+    };
     counter!(names::HTTP_CONNECTIONS, "listener" => door.name(), "protocol" => protocol.as_str())
         .increment(1);
     if door.is_closing() {
         conn.retire();
     }
     match protocol {
-        Protocol::Http1 => http1(&worker, &door, Stream::from(stream), &conn).await,
-        Protocol::Http2 => {
-            h2::serve(&worker, &door.limits(), Guard::new(Stream::from(stream), Rc::clone(&conn)), &conn)
+        Protocol::Http1 => {
+            let limits = head_limits(&settings.limits);
+            h1::server::serve(&worker, &conn, &limits, settings.limits.requests_per_connection_max, guard)
                 .await;
+        }
+        Protocol::Http2 => {
+            h2::serve(&worker, &settings.limits, guard, &conn).await;
         }
     }
 }
@@ -110,12 +182,34 @@ async fn silent(door: &Door) {
     tokio::time::sleep(SILENT_GRACE).await;
 }
 
-async fn http1(worker: &Rc<Worker>, door: &Door, stream: Stream, conn: &Rc<Conn>) {
-    let limits = door.limits();
-    let limits = HeadLimits {
+fn refuse(door: &Door, reason: &'static str, error: &io::Error) {
+    counter!(names::HTTP_REFUSED, "reason" => reason).increment(1);
+    tracing::debug!(%error, reason, listener = door.name(), "client connection refused");
+}
+
+/// What comes before HTTP: who the client is, and TLS.
+async fn shake(
+    settings: &Settings,
+    mut stream: Stream,
+    mut peer: SocketAddr,
+) -> Result<(Stream, SocketAddr), (&'static str, io::Error)> {
+    if settings.proxy_protocol == ProxyProtocol::Required {
+        let told = proxy_protocol::read(&mut stream).await.map_err(|error| ("proxy_protocol", error))?;
+        peer = told.unwrap_or(peer);
+    }
+    match (&settings.tls, stream) {
+        (Some(tls), Stream::Tcp(tcp)) => {
+            let accepted = TlsAcceptor::from(tls.config()).accept(tcp).await;
+            accepted.map(|tls| (Stream::TlsServer(Box::new(tls)), peer)).map_err(|error| ("tls", error))
+        }
+        (_, stream) => Ok((stream, peer)),
+    }
+}
+
+fn head_limits(limits: &ListenLimits) -> HeadLimits {
+    HeadLimits {
         bytes_max: limits.header_bytes_max.as_usize(),
         line_bytes_max: limits.request_line_bytes_max.as_usize(),
         fields_max: limits.header_count_max.into(),
-    };
-    h1::server::serve(worker, conn, &limits, Guard::new(stream, Rc::clone(conn))).await;
+    }
 }

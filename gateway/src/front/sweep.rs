@@ -13,7 +13,8 @@ use super::guard::Conn;
 /// One connection under watch.
 #[derive(Debug)]
 struct Watched {
-    conn: Rc<Conn>,
+    /// None until its handshake is over.
+    conn: Option<Rc<Conn>>,
     limits: Rc<ListenLimits>,
     door: u64,
     task: AbortHandle,
@@ -27,12 +28,23 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Takes a connection that came through a door under watch; the returned number takes it out again.
-    pub fn add(&self, conn: Rc<Conn>, limits: Rc<ListenLimits>, door: u64, task: AbortHandle) -> u64 {
+    /// A number for a connection that is about to begin.
+    pub fn number(&self) -> u64 {
         let mut next = self.next.borrow_mut();
         *next += 1;
-        self.conns.borrow_mut().insert(*next, Watched { conn, limits, door, task });
         *next
+    }
+
+    /// Takes the task of a connection that came through a door under watch.
+    pub fn add(&self, number: u64, limits: Rc<ListenLimits>, door: u64, task: AbortHandle) {
+        self.conns.borrow_mut().insert(number, Watched { conn: None, limits, door, task });
+    }
+
+    /// The connection's handshake is over.
+    pub fn began(&self, number: u64, conn: &Rc<Conn>) {
+        if let Some(watched) = self.conns.borrow_mut().get_mut(&number) {
+            watched.conn = Some(Rc::clone(conn));
+        }
     }
 
     /// The connection has ended by itself.
@@ -47,9 +59,10 @@ impl Watch {
 
     /// Ends what has overstayed and tells `ended` why.
     pub fn sweep(&self, now: Instant, ended: impl Fn(&'static str)) {
-        self.conns.borrow_mut().retain(|_, watched| match watched.conn.overstayed(now, &watched.limits) {
+        let overstayed = |watched: &Watched| watched.conn.as_ref()?.overstayed(now, &watched.limits);
+        self.conns.borrow_mut().retain(|_, watched| match overstayed(watched) {
             // A head that does not end can be answered: 408 (RFC 9110 §15.5.9).
-            Some("header_timeout") if watched.conn.tell_overdue() => true,
+            Some("header_timeout") if watched.conn.as_ref().is_some_and(|conn| conn.tell_overdue()) => true,
             Some(reason) => {
                 watched.task.abort();
                 ended(reason);
@@ -62,7 +75,9 @@ impl Watch {
     /// Every connection that came through this door ends after the request that it is serving.
     pub fn retire(&self, door: u64) {
         for watched in self.conns.borrow().values().filter(|watched| watched.door == door) {
-            watched.conn.retire();
+            if let Some(conn) = &watched.conn {
+                conn.retire();
+            }
         }
     }
 

@@ -71,9 +71,15 @@ pub(super) enum Then {
 }
 
 /// Serves until the client, a limit or the drain ends it.
-pub async fn serve(worker: &Rc<Worker>, conn: &Rc<Conn>, limits: &HeadLimits, io: Guard) {
+pub async fn serve(worker: &Rc<Worker>, conn: &Rc<Conn>, limits: &HeadLimits, requests_max: u32, io: Guard) {
     let client = Rc::new(Client::new(Wire::new(io), Rc::clone(conn)));
+    let mut served = 0_u32;
     loop {
+        served = served.wrapping_add(1);
+        if served == requests_max {
+            // The next answer is the last one, and says so.
+            conn.is_last();
+        }
         let then = match client.head(limits).await {
             Ok(Some(head)) => client.exchange(worker, head).await,
             Ok(None) => Then::Drop,
@@ -135,7 +141,7 @@ impl Client {
             if self.conn.is_overdue() && !wire.read.is_empty() {
                 return Poll::Ready(Err(Refusal::HeadTimeout));
             }
-            if self.conn.is_retired() && wire.read.is_empty() {
+            if self.conn.is_leaving() && wire.read.is_empty() {
                 return Poll::Ready(Ok(None));
             }
             match wire.poll_fill(cx) {

@@ -78,15 +78,18 @@ impl Fleet {
         for (id, post) in self.posts.iter().enumerate() {
             for open in &plan.opened {
                 let sockets = open.of_worker(id, workers)?;
-                openings.push((post, Command::Open(open.number, Box::new(open.listener.clone()), sockets)));
+                openings.push((
+                    post,
+                    Command::Open(open.number, Box::new(open.listener.clone()), open.tls.clone(), sockets),
+                ));
             }
         }
         for (post, opening) in openings {
             let _ = post.send(opening);
         }
         for post in &self.posts {
-            for (number, listener) in &plan.changed {
-                let _ = post.send(Command::Change(*number, Box::new(listener.clone())));
+            for (number, listener, tls) in &plan.changed {
+                let _ = post.send(Command::Change(*number, Box::new(listener.clone()), tls.clone()));
             }
             for number in &plan.closed {
                 let _ = post.send(Command::Close(*number, Queue::Accept));
@@ -144,7 +147,12 @@ impl Fleet {
         let (post, commands) = mpsc::unbounded_channel();
         for open in self.sockets.iter() {
             let sockets = open.of_worker(id, self.state.beats.len())?;
-            let _ = post.send(Command::Open(open.number, Box::new(open.listener.clone()), sockets));
+            let _ = post.send(Command::Open(
+                open.number,
+                Box::new(open.listener.clone()),
+                open.tls.clone(),
+                sockets,
+            ));
         }
         let beat = self.state.beats.get(id).map(Arc::clone).unwrap_or_default();
         beat.revive(self.state.epoch.elapsed());

@@ -36,5 +36,5 @@ pub enum Ask {
     Drain,
     /// A fault that a test asked for, in that worker.
     #[cfg(feature = "faults")]
-    Fault(usize, crate::worker::Command),
+    Fault(usize, Box<crate::worker::Command>),
 }

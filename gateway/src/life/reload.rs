@@ -1,12 +1,11 @@
 //! A new configuration in place of the running one: all or nothing.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use metrics::gauge;
 use serde::Serialize;
-use weir_config::{Change, Takes, diff, effective, hold};
+use weir_config::{Change, ListenAddress, Takes, diff, effective, hold};
 use weir_telemetry::names;
 
 use super::fleet::Fleet;
@@ -61,7 +60,7 @@ pub struct Present {
     /// What the file says otherwise and needs a restart.
     pub needs_restart: Vec<Change>,
     /// Every listener's name and the address it is bound to.
-    pub listeners: Vec<(String, SocketAddr)>,
+    pub listeners: Vec<(String, ListenAddress)>,
     hashes: Vec<String>,
 }
 

@@ -6,7 +6,7 @@
 use std::net::TcpListener;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -24,6 +24,9 @@ const CUT_GRACE: Duration = Duration::from_secs(2);
 
 /// How long the last lines of the access log may take to be written.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often files of certificates are looked at: a few small reads.
+const CERTIFICATES_EVERY: Duration = Duration::from_secs(5);
 
 /// What the control plane is started with.
 #[derive(Debug)]
@@ -115,6 +118,8 @@ fn start_tasks(control: &mut Control) {
 async fn serve(control: &mut Control) -> Option<String> {
     let mut wanted = control.want_drain.subscribe();
     let mut file = watched(control);
+    let mut certificates = tokio::time::interval(CERTIFICATES_EVERY);
+    certificates.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -131,13 +136,17 @@ async fn serve(control: &mut Control) -> Option<String> {
                 }
                 Ask::Drain => return None,
                 #[cfg(feature = "faults")]
-                Ask::Fault(worker, command) => control.fleet.tell(worker, command),
+                Ask::Fault(worker, command) => control.fleet.tell(worker, *command),
             },
             Some(id) = control.ends.recv() => {
                 tracing::error!(worker = id, "a worker ended; its connections are lost, another one goes on");
                 if let Err(error) = control.fleet.replace(id) {
                     return Some(format!("worker {id} ended and is not started again: {error}"));
                 }
+            }
+            _ = certificates.tick() => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+                control.fleet.sockets.refresh_tls(i64::try_from(now).unwrap_or(i64::MAX));
             }
             _ = look.tick() => {
                 if file.as_mut().is_some_and(Watched::look) {
@@ -162,7 +171,8 @@ async fn reload(control: &mut Control, by: &'static str) -> Result<Reloaded, Rel
     match &done {
         Ok(reloaded) => {
             present.succeeded(&reloaded.hash, reloaded.needs_restart.clone());
-            let listeners = control.fleet.sockets.iter().map(|open| (open.listener.name.clone(), open.bound));
+            let listeners =
+                control.fleet.sockets.iter().map(|open| (open.listener.name.clone(), open.bound.clone()));
             present.listeners = listeners.collect();
             tracing::info!(
                 by,

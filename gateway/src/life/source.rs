@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use weir_config::{BackendFlag, Config, LoadError, Report};
+use weir_config::{BackendFlag, Config, ListenAddress, LoadError, Report};
 
 use crate::seat::Seat;
 
@@ -33,7 +33,7 @@ pub enum Origin {
 #[derive(Debug, Clone, Default)]
 pub struct Adjust {
     /// The first listener's address.
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<ListenAddress>,
     /// The admin side's address.
     pub admin: Option<SocketAddr>,
     /// Worker threads.
@@ -100,8 +100,8 @@ impl Source {
 
 impl Adjust {
     fn apply(&self, config: &mut Config) {
-        if let (Some(address), Some(first)) = (self.listen, config.listeners.first_mut()) {
-            first.address = address;
+        if let (Some(address), Some(first)) = (&self.listen, config.listeners.first_mut()) {
+            first.address = address.clone();
         }
         if let Some(address) = self.admin {
             config.admin.address = address;

@@ -98,7 +98,7 @@ impl Seat {
     /// Puts weir before the server: its first listener at the platform's port, its first backend at the server's.
     pub fn take(&self, config: &mut Config) {
         if let (false, Some(first)) = (self.said.listen, config.listeners.first_mut()) {
-            first.address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, self.ports.listen));
+            first.address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, self.ports.listen)).into();
         }
         let server = format!("http://127.0.0.1:{}", self.ports.child).parse();
         if let (None, Some(backend), Ok(server)) = (self.said.server, config.backends.first_mut(), server) {

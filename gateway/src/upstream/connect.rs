@@ -1,13 +1,14 @@
-//! Opens one upstream connection.
+//! Opens one upstream connection within a limit.
 
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::pool::{Lease, Pool};
 use crate::net::Stream;
+use crate::net::connect::{self, OpenError};
 
 /// Why no connection could be had.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,14 @@ pub enum ConnectError {
         /// What the system said.
         source: io::Error,
     },
+    /// It connected, and TLS failed.
+    #[error("no TLS with {authority}")]
+    Tls {
+        /// With whom.
+        authority: String,
+        /// What rustls said.
+        source: io::Error,
+    },
     /// Nobody answered in time.
     #[error("no connection to {authority} within {limit:?}")]
     Timeout {
@@ -30,28 +39,38 @@ pub enum ConnectError {
     },
 }
 
+impl ConnectError {
+    /// The label `reason`.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Failed { .. } => "failed",
+            Self::Tls { .. } => "tls",
+            Self::Timeout { .. } => "timeout",
+        }
+    }
+}
+
 /// Connects to the pool's endpoint within `limit`, for HTTP/1.1.
 ///
 /// # Errors
-/// [`ConnectError`], decided here: refused and unresolvable are one, silence is the other.
-pub(super) async fn open(pool: &Rc<Pool>, limit: Duration) -> Result<Lease, ConnectError> {
-    Ok(pool.lease(stream(pool, limit).await?))
+/// [`ConnectError`], decided here: refused and unresolvable are one, silence is another.
+pub(super) async fn open(
+    pool: &Rc<Pool>,
+    limit: Duration,
+    seat: OwnedSemaphorePermit,
+) -> Result<Lease, ConnectError> {
+    Ok(pool.lease(stream(pool, limit, false).await?, seat))
 }
 
-/// The same, for any protocol.
-///
-/// # Errors
-/// [`ConnectError`].
-pub(super) async fn stream(pool: &Pool, limit: Duration) -> Result<Stream, ConnectError> {
-    let endpoint = &pool.endpoint;
-    let authority = endpoint.authority();
-    let connecting = TcpStream::connect((endpoint.host.as_str(), endpoint.port));
-    let stream = match tokio::time::timeout(limit, connecting).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(source)) => return Err(ConnectError::Failed { authority, source }),
-        Err(_) => return Err(ConnectError::Timeout { authority, limit }),
-    };
-    let failed = |source| ConnectError::Failed { authority: pool.endpoint.authority(), source };
-    stream.set_nodelay(true).map_err(failed)?;
-    Ok(Stream::from(stream))
+/// A socket to the pool's endpoint; over TLS, `h2` says which protocol is offered.
+pub(super) async fn stream(pool: &Pool, limit: Duration, h2: bool) -> Result<Stream, ConnectError> {
+    let endpoint = &pool.target.endpoint;
+    let tls = pool.target.tls.as_ref().map(|tls| (if h2 { &tls.h2 } else { &tls.h1 }, &tls.name));
+    let authority = || endpoint.to_string();
+    match tokio::time::timeout(limit, connect::open(endpoint, tls)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(OpenError::Connect(source))) => Err(ConnectError::Failed { authority: authority(), source }),
+        Ok(Err(OpenError::Tls(source))) => Err(ConnectError::Tls { authority: authority(), source }),
+        Err(_) => Err(ConnectError::Timeout { authority: authority(), limit }),
+    }
 }

@@ -19,6 +19,7 @@ use bytes::Bytes;
 use http::{request, response};
 use http_body::Frame;
 use metrics::counter;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 use weir_config::{Timeouts, UpstreamProtocol};
 use weir_telemetry::names;
@@ -53,6 +54,8 @@ pub struct Ask<'a> {
     pub clock: &'a Rc<CoarseClock>,
     /// What is spoken with the backend.
     pub protocol: UpstreamProtocol,
+    /// How long it waited its turn.
+    pub queued: Cell<Duration>,
     /// The protocol that the client wants to switch to, and may.
     pub upgrade: Option<&'a str>,
     /// What became of it on its way.
@@ -71,7 +74,11 @@ pub struct Trail {
 impl Ask<'_> {
     /// The endpoint that was asked last.
     pub fn endpoint(&self) -> Option<&weir_config::Endpoint> {
-        Some(&self.pools.get(self.trail.endpoint.get()?)?.endpoint)
+        Some(&self.pools.get(self.trail.endpoint.get()?)?.target.endpoint)
+    }
+
+    fn goes_to(&self, pool: &Rc<Pool>) {
+        self.trail.endpoint.set(self.pools.iter().position(|one| Rc::ptr_eq(one, pool)));
     }
 
     /// How long connecting took, if that was needed.
@@ -151,10 +158,8 @@ pub async fn ask(ask: &Ask<'_>, head: &request::Parts) -> Result<Answer, Refusal
     }
     match send(ask, lease, head).await {
         Err(Sent::Died(_)) if may_retry && ask.upload.is_replayable() => {
-            // The second and last try, on a connection of its own.
-            counter!(names::UPSTREAM_RETRIES, "backend" => ask.backend.to_owned()).increment(1);
             ask.upload.stop_keeping();
-            send(ask, fresh(ask).await?, head).await
+            send(ask, again(ask).await?, head).await
         }
         sent => sent,
     }
@@ -164,43 +169,73 @@ pub async fn ask(ask: &Ask<'_>, head: &request::Parts) -> Result<Answer, Refusal
     })
 }
 
+/// A connection to the first endpoint that has room: an idle one, else a new one; where none has room, in turn.
 async fn connection(ask: &Ask<'_>) -> Result<Lease, Refusal> {
-    if let Some(lease) = ask.pools.first().and_then(|pool| pool.take()) {
-        ask.trail.endpoint.set(Some(0));
-        return Ok(lease);
-    }
-    fresh(ask).await
-}
-
-/// A new connection to the first endpoint that takes one.
-async fn fresh(ask: &Ask<'_>) -> Result<Lease, Refusal> {
-    let mut last = None;
-    let began = Instant::now();
-    for (place, pool) in ask.pools.iter().enumerate() {
-        let opened = connect::open(pool, ask.timeouts.connect).await;
-        ask.trail.endpoint.set(Some(place));
-        ask.trail.connect.set(Some(began.elapsed()));
-        match opened {
-            Ok(lease) => {
-                counter!(names::UPSTREAM_CONNECTIONS, "backend" => ask.backend.to_owned()).increment(1);
-                return Ok(lease);
-            }
-            Err(error) => {
-                count_failure(ask.backend, &error);
-                last = Some(error);
-            }
+    for pool in &ask.pools {
+        if let Some(seat) = pool.seat() {
+            return take(ask, pool, seat).await;
         }
     }
-    Err(last.map_or(Refusal::NotImplemented("the backend has no endpoint"), Refusal::Connect))
+    let first = ask.pools.first().ok_or(Refusal::NotImplemented("the backend has no endpoint"))?;
+    let waited = Instant::now();
+    let seat = first.seat_in_turn().await;
+    ask.queued.set(waited.elapsed());
+    take(ask, first, seat.ok_or(Refusal::Pending)?).await
+}
+
+/// An idle connection to this endpoint, else a new one to it or another.
+async fn take(ask: &Ask<'_>, pool: &Rc<Pool>, seat: OwnedSemaphorePermit) -> Result<Lease, Refusal> {
+    match pool.take(seat) {
+        Ok(lease) => {
+            ask.goes_to(pool);
+            Ok(lease)
+        }
+        Err(seat) => fresh(ask, pool, seat).await,
+    }
+}
+
+/// A new connection: to this endpoint, else to the next one that takes one.
+async fn fresh(ask: &Ask<'_>, first: &Rc<Pool>, seat: OwnedSemaphorePermit) -> Result<Lease, Refusal> {
+    let mut last = match open(ask, first, seat).await {
+        Ok(lease) => return Ok(lease),
+        Err(error) => error,
+    };
+    for pool in ask.pools.iter().filter(|pool| !Rc::ptr_eq(pool, first)) {
+        let Some(seat) = pool.seat() else { continue };
+        match open(ask, pool, seat).await {
+            Ok(lease) => return Ok(lease),
+            Err(error) => last = error,
+        }
+    }
+    Err(Refusal::Connect(last))
+}
+
+async fn open(ask: &Ask<'_>, pool: &Rc<Pool>, seat: OwnedSemaphorePermit) -> Result<Lease, ConnectError> {
+    let began = Instant::now();
+    let opened = connect::open(pool, ask.timeouts.connect, seat).await;
+    ask.goes_to(pool);
+    ask.trail.connect.set(Some(ask.trail.connect.get().unwrap_or_default() + began.elapsed()));
+    match &opened {
+        Ok(_) => counter!(names::UPSTREAM_CONNECTIONS, "backend" => ask.backend.to_owned()).increment(1),
+        Err(error) => count_failure(ask.backend, error),
+    }
+    opened
 }
 
 fn count_failure(backend: &str, error: &ConnectError) {
-    let reason = match error {
-        ConnectError::Failed { .. } => "failed",
-        ConnectError::Timeout { .. } => "timeout",
-    };
-    counter!(names::UPSTREAM_CONNECT_ERRORS, "backend" => backend.to_owned(), "reason" => reason)
+    counter!(names::UPSTREAM_CONNECT_ERRORS, "backend" => backend.to_owned(), "reason" => error.reason())
         .increment(1);
+}
+
+/// The second and last try, on a connection of its own.
+async fn again(ask: &Ask<'_>) -> Result<Lease, Refusal> {
+    counter!(names::UPSTREAM_RETRIES, "backend" => ask.backend.to_owned()).increment(1);
+    let first = ask.pools.first().ok_or(Refusal::Pending)?;
+    let seat = match first.seat() {
+        Some(seat) => seat,
+        None => first.seat_in_turn().await.ok_or(Refusal::Pending)?,
+    };
+    fresh(ask, first, seat).await
 }
 
 /// How an attempt ended without an answer.

@@ -5,13 +5,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
-use weir_config::{Endpoint, Pool as Settings};
 
 use super::h2::Conns;
 use crate::front::CoarseClock;
 use crate::h1::wire::Wire;
+use crate::live::Target;
 use crate::net::Stream;
 
 #[derive(Debug)]
@@ -24,14 +26,14 @@ struct Idle {
 /// The idle connections to one endpoint.
 #[derive(Debug)]
 pub struct Pool {
-    /// Where its connections lead.
-    pub endpoint: Rc<Endpoint>,
-    /// Its limits.
-    pub settings: Settings,
+    /// Where its connections lead, and how.
+    pub target: Target,
     /// Its HTTP/2 connections.
     pub h2: Conns,
     idle: RefCell<Vec<Idle>>,
     lent: Cell<u32>,
+    pending: Cell<u32>,
+    seats: Arc<Semaphore>,
     clock: Rc<CoarseClock>,
 }
 
@@ -43,6 +45,24 @@ pub struct Lease {
     pub reused: bool,
     served: u32,
     lent: Lent,
+    /// Held while the connection is in use.
+    _seat: OwnedSemaphorePermit,
+}
+
+/// Counts a request while it waits its turn.
+struct Waiting<'a>(&'a Cell<u32>);
+
+impl<'a> Waiting<'a> {
+    fn new(pending: &'a Cell<u32>) -> Self {
+        pending.set(pending.get() + 1);
+        Self(pending)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
 }
 
 /// Counts a connection while it is lent.
@@ -64,24 +84,44 @@ impl Drop for Lent {
 
 impl Pool {
     /// An empty pool.
-    pub fn new(endpoint: Endpoint, settings: Settings, clock: Rc<CoarseClock>) -> Rc<Self> {
-        let (h2, idle, lent) = (Conns::default(), RefCell::default(), Cell::default());
-        Rc::new(Self { endpoint: Rc::new(endpoint), settings, h2, idle, lent, clock })
+    pub fn new(target: Target, clock: Rc<CoarseClock>) -> Rc<Self> {
+        let seats = Arc::new(Semaphore::new(target.pool.connections_max as usize));
+        let idle = RefCell::new(Vec::new());
+        let h2 = Conns::default();
+        Rc::new(Self { target, h2, idle, lent: Cell::new(0), pending: Cell::new(0), seats, clock })
+    }
+
+    /// A seat for one more request, if there is one now.
+    pub(super) fn seat(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.seats).try_acquire_owned().ok()
+    }
+
+    /// A seat, in turn. None: too many wait, or it took too long.
+    pub(super) async fn seat_in_turn(&self) -> Option<OwnedSemaphorePermit> {
+        if self.pending.get() >= self.target.pool.pending_max {
+            return None;
+        }
+        let _waiting = Waiting::new(&self.pending);
+        let seat = Arc::clone(&self.seats).acquire_owned();
+        tokio::time::timeout(self.target.pool.pending_timeout, seat).await.ok()?.ok()
     }
 
     /// The youngest idle connection that is still usable.
-    pub fn take(self: &Rc<Self>) -> Option<Lease> {
+    pub fn take(self: &Rc<Self>, seat: OwnedSemaphorePermit) -> Result<Lease, OwnedSemaphorePermit> {
         loop {
-            let Idle { mut wire, served, since } = self.idle.borrow_mut().pop()?;
+            let Some(Idle { mut wire, served, since }) = self.idle.borrow_mut().pop() else {
+                return Err(seat);
+            };
             if !self.expired(since) && wire.is_quiet() {
-                return Some(Lease { wire, reused: true, served, lent: Lent::new(self) });
+                return Ok(Lease { wire, reused: true, served, lent: Lent::new(self), _seat: seat });
             }
         }
     }
 
     /// A lease on a connection just opened.
-    pub(super) fn lease(self: &Rc<Self>, stream: Stream) -> Lease {
-        Lease { wire: Box::new(Wire::new(stream)), reused: false, served: 0, lent: Lent::new(self) }
+    pub(super) fn lease(self: &Rc<Self>, stream: Stream, seat: OwnedSemaphorePermit) -> Lease {
+        let wire = Box::new(Wire::new(stream));
+        Lease { wire, reused: false, served: 0, lent: Lent::new(self), _seat: seat }
     }
 
     /// Connections open now, idle or not.
@@ -101,7 +141,7 @@ impl Pool {
     }
 
     fn expired(&self, since: Instant) -> bool {
-        self.clock.now().duration_since(since) >= self.settings.idle_timeout
+        self.clock.now().duration_since(since) >= self.target.pool.idle_timeout
     }
 }
 
@@ -115,13 +155,13 @@ impl Lease {
     pub fn give_back(self) {
         let Self { mut wire, served, lent, .. } = self;
         let (pool, served) = (&lent.0, served + 1);
-        let limit = pool.settings.requests_per_connection_max;
+        let limit = pool.target.pool.requests_per_connection_max;
         if !wire.read.is_empty() || wire.ended() || (limit != 0 && served >= limit) {
             return;
         }
         wire.rest();
         let mut idle = pool.idle.borrow_mut();
-        if idle.len() < pool.settings.idle_max as usize {
+        if idle.len() < pool.target.pool.idle_max as usize {
             idle.push(Idle { wire, served, since: pool.clock.now() });
         }
     }

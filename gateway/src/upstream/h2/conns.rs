@@ -6,7 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use bytes::Bytes;
 use metrics::counter;
@@ -57,8 +57,7 @@ struct Conn {
 #[derive(Debug)]
 pub(super) struct Slot {
     conn: Rc<Conn>,
-    pool: Weak<Pool>,
-    endpoint: Rc<Endpoint>,
+    pool: Rc<Pool>,
 }
 
 /// A stream on a connection to the first endpoint that can be reached.
@@ -112,7 +111,7 @@ impl Conns {
     }
 
     fn with_room(&self, pool: &Pool) -> Option<Rc<Conn>> {
-        let served_max = pool.settings.requests_per_connection_max;
+        let served_max = pool.target.pool.requests_per_connection_max;
         self.all.borrow_mut().retain(|conn| !conn.ended.get());
         let all = self.all.borrow();
         let found = all.iter().find(|conn| {
@@ -128,10 +127,10 @@ impl Conns {
 
     async fn connect(&self, ask: &Ask<'_>, pool: &Rc<Pool>) -> Result<Slot, ConnectError> {
         let opening = Opening::begin(self);
-        let stream = connect::stream(pool, ask.timeouts.connect).await?;
+        let stream = connect::stream(pool, ask.timeouts.connect, true).await?;
         let handshake = builder().handshake::<_, Bytes>(stream).await;
         let (sender, connection) = handshake.map_err(|error| ConnectError::Failed {
-            authority: pool.endpoint.authority(),
+            authority: pool.target.endpoint.to_string(),
             source: io::Error::other(error),
         })?;
         counter!(names::UPSTREAM_CONNECTIONS, "backend" => ask.backend.to_owned()).increment(1);
@@ -172,7 +171,7 @@ impl Slot {
     fn new(conn: Rc<Conn>, pool: &Rc<Pool>) -> Self {
         conn.streams.set(conn.streams.get() + 1);
         conn.served.set(conn.served.get().saturating_add(1));
-        Self { conn, pool: Rc::downgrade(pool), endpoint: Rc::clone(&pool.endpoint) }
+        Self { conn, pool: Rc::clone(pool) }
     }
 
     /// A handle to open the stream with.
@@ -182,14 +181,12 @@ impl Slot {
 
     /// Where it leads.
     pub(super) fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+        &self.pool.target.endpoint
     }
 
     /// No new request goes over this connection.
     pub(super) fn retire(&self) {
-        if let Some(pool) = self.pool.upgrade() {
-            pool.h2.all.borrow_mut().retain(|conn| !Rc::ptr_eq(conn, &self.conn));
-        }
+        self.pool.h2.all.borrow_mut().retain(|conn| !Rc::ptr_eq(conn, &self.conn));
     }
 }
 
