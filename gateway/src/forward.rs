@@ -134,6 +134,11 @@ pub fn request(head: &mut request::Parts, conn: &Conn, policy: &Forward, has_bod
     head.version = Version::HTTP_11;
 }
 
+/// Makes an interim answer's fields ours: what a backend says of its connection is not the client's.
+pub fn interim(headers: &mut HeaderMap) {
+    strip_hop_by_hop(headers, Notable::of(headers));
+}
+
 /// Makes a backend's answer head ours.
 pub fn response(head: &mut response::Parts, policy: &Forward) {
     let received = head.version;

@@ -136,3 +136,82 @@ fn bytes_behind_an_answer_poison_no_other() {
         assert_eq!(backend.connections(), number);
     }
 }
+
+#[test]
+fn what_is_behind_the_last_chunk_is_the_next_request() {
+    let backend = Backend::answering(|seen| backend::ok(seen.head.lines().next().unwrap_or("")));
+    let gateway = Gateway::before("generic", backend.address);
+    let mut client = Client::connect(gateway.address);
+    let first = post("transfer-encoding: chunked\r\n", "2;a=b\r\n{}\r\n0\r\n\r\n");
+    client.send(format!("{first}GET /next HTTP/1.1\r\nhost: weir\r\n\r\n"));
+    assert_eq!(client.answer().body_text(), "POST /x HTTP/1.1");
+    assert_eq!(client.answer().body_text(), "GET /next HTTP/1.1");
+}
+
+#[test]
+fn what_goes_on_is_strictly_http_whatever_came() {
+    let backend = Backend::answering(|seen| backend::ok(&seen.head.to_ascii_lowercase()));
+    let gateway = Gateway::before("generic", backend.address);
+    for (bytes, line, field) in [
+        ("GET http://weir?a HTTP/1.1\r\nhost: weir\r\n\r\n", "get /?a http/1.1", "host: weir".to_owned()),
+        ("GET /x HTTP/1.0\r\n\r\n", "get /x http/1.1", format!("host: {}", backend.address)),
+        (
+            "POST /x HTTP/1.1\r\nhost: weir\r\ncontent-length: 000\r\n\r\n",
+            "post /x http/1.1",
+            "content-length: 0\r\n".to_owned(),
+        ),
+    ] {
+        let mut client = Client::connect(gateway.address);
+        client.send(bytes);
+        let head = client.answer().body_text();
+        assert!(head.starts_with(line) && head.contains(&format!("\r\n{field}")), "{bytes:?} {head}");
+    }
+}
+
+#[test]
+fn what_no_server_reads_alike_is_400() {
+    for bytes in [
+        "GET /caf\u{e9} HTTP/1.1\r\nhost: weir\r\n\r\n".to_owned(),
+        "GET / HTTP/1.1\r\nhost: weir:65536\r\n\r\n".to_owned(),
+        post("content-length: 9223372036854775808\r\n", ""),
+    ] {
+        let (status, closed, seen) = fire(&bytes);
+        assert_eq!((status, closed, seen), (400, true, vec![]), "{bytes:?}");
+    }
+}
+
+#[test]
+fn an_interim_answer_says_nothing_of_the_backends_connection() {
+    let backend = Backend::start(|wire| {
+        wire.request();
+        wire.send(b"HTTP/1.1 103 Early Hints\r\nconnection: close, x-hop\r\nx-hop: 1\r\nkeep-alive: 5\r\nlink: </a>\r\n\r\n");
+        wire.send(&backend::ok("fine"));
+    });
+    let gateway = Gateway::before("generic", backend.address);
+    let mut client = Client::connect(gateway.address);
+    client.post("/x", "", "{}");
+    let hints = client.answer();
+    assert_eq!((hints.status, hints.field("link")), (103, Some("</a>")));
+    for gone in ["connection", "x-hop", "keep-alive"] {
+        assert_eq!(hints.field(gone), None);
+    }
+    assert_eq!(client.answer().body_text(), "fine");
+}
+
+#[test]
+fn a_connection_whose_204_announces_a_body_is_not_used_again() {
+    for fields in ["content-length: 4\r\n", "transfer-encoding: chunked\r\n"] {
+        let backend = Backend::start(move |wire| {
+            while wire.request().is_some() {
+                wire.send(format!("HTTP/1.1 204 No Content\r\n{fields}\r\n").as_bytes());
+            }
+        });
+        let gateway = Gateway::with("generic", backend.address, |config| config.workers = Some(1));
+        let mut client = Client::connect(gateway.address);
+        for number in 1..=2 {
+            client.post("/x", "", "{}");
+            assert_eq!(client.answer().status, 204);
+            assert_eq!(backend.connections(), number, "{fields}");
+        }
+    }
+}

@@ -28,3 +28,4 @@ mod access_log;
 mod admin;
 mod seat;
 mod seeds;
+mod corpus;

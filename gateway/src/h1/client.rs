@@ -18,6 +18,7 @@ use super::head::{BadHead, Scan};
 use super::response::{LIMITS, ResponseHead, parse};
 use super::wire::Wire;
 use crate::body::{InboundError, RelayUp};
+use crate::forward;
 use crate::net::Stream;
 use crate::upstream::Lease;
 
@@ -192,7 +193,7 @@ impl<'a> Awaiting<'a> {
             if let Poll::Ready(Err(error)) = sending.poll(cx, wire) {
                 return Poll::Ready(Err(error.into()));
             }
-            while let Some(head) = self.next(wire)? {
+            while let Some(mut head) = self.next(wire)? {
                 let status = head.parts.status;
                 if status == StatusCode::SWITCHING_PROTOCOLS {
                     return Poll::Ready(if self.is_asked(&head.parts) {
@@ -211,6 +212,7 @@ impl<'a> Awaiting<'a> {
                 if status == StatusCode::CONTINUE {
                     sending.release();
                 }
+                forward::interim(&mut head.parts.headers);
                 interim(status, &head.parts.headers);
             }
             // What an interim answer has set free is sent before the next read.

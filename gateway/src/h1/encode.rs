@@ -10,6 +10,9 @@ use http::{StatusCode, Version};
 pub fn request_head(out: &mut Vec<u8>, head: &request::Parts) {
     out.extend_from_slice(head.method.as_str().as_bytes());
     out.push(b' ');
+    // `http://a?b` has a query and no path (RFC 9112 §3.2.1).
+    let is_rootless = head.uri.path_and_query().is_some_and(|target| target.as_str().starts_with('?'));
+    out.extend_from_slice(if is_rootless { b"/" } else { b"" });
     let target = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");

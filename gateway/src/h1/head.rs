@@ -64,6 +64,10 @@ impl Scan {
     /// # Errors
     /// [`BadHead`] as soon as it is certain.
     pub fn end(&mut self, bytes: &[u8], limits: &HeadLimits) -> Result<Option<usize>, BadHead> {
+        if self.looked == 0 && bytes.starts_with(b"\r\n") {
+            // A section without a field; another message may stand behind it.
+            return Ok(Some(2));
+        }
         if self.looked == 0
             && let Some(end) = EMPTY_LINE.find(bytes).map(|at| at + 4)
             && end <= limits.bytes_max

@@ -7,7 +7,9 @@ pub fn is_valid(host: &[u8]) -> bool {
         _ => (host, [].as_slice()),
     };
     let port = port.strip_prefix(b":").unwrap_or(port);
-    let is_port = port.len() <= 5 && port.iter().all(u8::is_ascii_digit);
+    let is_port = port.is_empty()
+        || port.iter().all(u8::is_ascii_digit)
+            && std::str::from_utf8(port).is_ok_and(|port| port.parse::<u16>().is_ok());
     is_port && (is_name(name) || is_bracketed(name))
 }
 
@@ -45,9 +47,10 @@ mod tests {
 
     #[test]
     fn what_is_empty_or_read_in_two_ways_is_not() {
-        for host in
-            ["", ":80", "a b", "a,b", "u@a", "a/b", "a:b", "a:123456", "[::1", "::1", "[x]", "a\\b", "a:1:2"]
-        {
+        for host in [
+            "", ":80", "a b", "a,b", "u@a", "a/b", "a:b", "a:123456", "a:65536", "[::1", "::1", "[x]",
+            "a\\b", "a:1:2",
+        ] {
             assert!(!is_valid(host.as_bytes()), "{host}");
         }
     }

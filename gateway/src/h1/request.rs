@@ -107,7 +107,7 @@ fn method(word: &str) -> Result<Method, BadHead> {
 /// Origin form, absolute form of http and https, and `*` for OPTIONS (RFC 9112 §3.2).
 fn target(block: &Bytes, path: &str, method: &Method) -> Result<Uri, BadHead> {
     let malformed = BadHead::Malformed("the request target is malformed");
-    if path.contains('#') || path.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+    if path.contains('#') || path.bytes().any(|byte| byte <= b' ' || byte >= 0x7f) {
         return Err(malformed);
     }
     let uri = Uri::from_maybe_shared(block.slice_ref(path.as_bytes())).map_err(|_| malformed)?;
@@ -142,10 +142,13 @@ fn finish(mut parts: Parts, notable: Notable) -> Result<RequestHead, BadHead> {
         check_names(&parts.headers)?;
     }
     let framing = framing(&parts, notable)?;
-    if let Framing::Length(length) = framing
-        && parts.headers.get(CONTENT_LENGTH).is_some_and(|text| text.as_bytes().starts_with(b"0"))
+    if parts
+        .headers
+        .get(CONTENT_LENGTH)
+        .is_some_and(|text| text.len() > 1 && text.as_bytes().starts_with(b"0"))
     {
         // One spelling goes on: `010` is eight to some.
+        let length = if let Framing::Length(length) = framing { length } else { 0 };
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     let keep_alive = keeps_alive(parts.version, &parts.headers, notable);
@@ -242,12 +245,12 @@ fn coding_of(coding: &[u8]) -> Result<Framing, BadHead> {
     Err(BadHead::Malformed("Transfer-Encoding does not end with one chunked"))
 }
 
-/// Digits and nothing else (RFC 9110 §8.6).
+/// Digits and nothing else (RFC 9110 §8.6), and no number that is negative to those who count with signs.
 pub(super) fn content_length(text: &[u8]) -> Option<u64> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    std::str::from_utf8(text).ok()?.parse().ok()
+    std::str::from_utf8(text).ok()?.parse().ok().filter(|length| *length <= i64::MAX as u64)
 }
 
 /// RFC 9112 §9.3.

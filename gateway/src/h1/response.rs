@@ -51,8 +51,11 @@ pub fn parse(block: &Bytes, method: &Method) -> Result<ResponseHead, BadHead> {
     parts.version = if raw.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     let notable;
     (parts.headers, notable) = fields(block, raw.headers)?;
+    let has_length = parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
     let framing = framing(&mut parts, notable, method)?;
-    let ambiguous = framing == Framing::Chunked && notable.has(Field::ContentLength);
+    // Chunks beside a length; or a body announced where none may be, which may still be on its way.
+    let ambiguous = framing == Framing::Chunked && notable.has(Field::ContentLength)
+        || parts.status.as_u16() == 204 && (has_length || notable.has(Field::TransferEncoding));
     let keep_alive =
         framing != Framing::Close && !ambiguous && keeps_alive(parts.version, &parts.headers, notable);
     Ok(ResponseHead { parts, framing, keep_alive })

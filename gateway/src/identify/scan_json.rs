@@ -237,17 +237,16 @@ impl<'k> JsonScanner<'k> {
         {
             return self.value_ends(text, rest, key);
         }
-        let mut sink =
-            ValueSink { value: &mut self.value, bytes_max: self.slots.value_bytes_max, too_long: false };
-        let end = self.text.read(bytes, &mut sink);
-        self.slots.flags.too_long |= sink.too_long;
-        match end {
+        let mut sink = ValueSink { value: &mut self.value, bytes_max: self.slots.value_bytes_max };
+        match self.text.read(bytes, &mut sink) {
             TextEnd::Open => &[],
             TextEnd::Bad => self.malformed(),
             TextEnd::Ended(rest) => {
                 let value = std::mem::take(&mut self.value);
                 // A value that is too long has been cut, maybe within a character.
-                let value = if value.len() > self.slots.value_bytes_max { &[] } else { value.as_slice() };
+                let too_long = value.len() > self.slots.value_bytes_max;
+                self.slots.flags.too_long |= too_long;
+                let value = if too_long { &[] } else { value.as_slice() };
                 self.value_ends(value, rest, key)
             }
         }
@@ -320,14 +319,12 @@ impl Sink for KeySink<'_, '_> {
 struct ValueSink<'s> {
     value: &'s mut Vec<u8>,
     bytes_max: usize,
-    too_long: bool,
 }
 
 impl Sink for ValueSink<'_> {
     fn push(&mut self, bytes: &[u8]) {
         let room = (self.bytes_max + 1).saturating_sub(self.value.len());
         self.value.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-        self.too_long |= self.value.len() > self.bytes_max;
     }
 }
 

@@ -16,6 +16,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{HOST, HeaderValue};
 use http::{request, response};
 use http_body::Frame;
 use metrics::counter;
@@ -151,6 +152,13 @@ pub async fn ask(ask: &Ask<'_>, head: &request::Parts) -> Result<Answer, Refusal
     if ask.upgrade.is_none() && h2::speaks(ask.protocol, &head.headers) {
         return h2::ask(ask, head).await;
     }
+    let named;
+    let head = if head.headers.contains_key(HOST) {
+        head
+    } else {
+        named = with_host(ask, head);
+        &named
+    };
     let lease = connection(ask).await?;
     let may_retry = lease.reused;
     if !may_retry {
@@ -167,6 +175,16 @@ pub async fn ask(ask: &Ask<'_>, head: &request::Parts) -> Result<Answer, Refusal
         Sent::Refused(refusal) => refusal,
         Sent::Died(error) => Refusal::NoAnswer(error),
     })
+}
+
+/// A request of HTTP/1.0 may name no host; one of HTTP/1.1, which is what goes on, must (RFC 9112 §3.2).
+fn with_host(ask: &Ask<'_>, head: &request::Parts) -> request::Parts {
+    let mut head = head.clone();
+    let authority = ask.pools.first().map(|pool| pool.target.endpoint.authority());
+    if let Some(host) = authority.and_then(|authority| HeaderValue::try_from(authority).ok()) {
+        head.headers.insert(HOST, host);
+    }
+    head
 }
 
 /// A connection to the first endpoint that has room: an idle one, else a new one; where none has room, in turn.
