@@ -1,5 +1,7 @@
 //! Every promise of the fuzz targets over their corpus, and over bytes near it: the same mutations on every run.
 
+#![expect(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
+
 use std::fs;
 use std::path::Path;
 

@@ -71,7 +71,7 @@ pub(crate) fn form(data: &[u8]) {
         return;
     }
     let pairs = text.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    let last = pairs.filter(|(field, _)| *field == "model").last();
+    let last = pairs.rev().find(|(field, _)| *field == "model");
     assert_eq!(model, last.and_then(|(_, value)| name(value)));
 }
 
