@@ -315,7 +315,7 @@ impl Exchange {
         }
     }
 
-    /// Hot or cold: by header, else by what passed through, else by what the server tells when it is asked; and a load to count with it.
+    /// Hot or cold: by header, else by the load time that the answer's body tells, else by what passed through, else by what the server tells when it is asked; and a load to count with it.
     fn start(
         &mut self,
         outcome: Outcome,
@@ -334,7 +334,8 @@ impl Exchange {
         let began = self.began.duration_since(self.worker.epoch);
         let state = models.state_answered(identity.resident(), &identity.name, began, now);
         let state = state.map(|start| (start, Evidence::State));
-        (self.verdict.start.or(seen.start).or(state), self.verdict.load.or(seen.load))
+        let (told, load) = self.numbers.start();
+        (self.verdict.start.or(told).or(seen.start).or(state), self.verdict.load.or(load).or(seen.load))
     }
 
     fn happened(&self, name: &ModelName, event: Lifecycle) {

@@ -99,7 +99,7 @@ impl Start {
 /// Which layer decided that a start was cold (DESIGN.md §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Evidence {
-    /// A response header or `Server-Timing` entry.
+    /// A response header, a `Server-Timing` entry, or a load time in the answer.
     Header,
     /// A status that says "loading", seen before the success.
     Status,

@@ -155,3 +155,33 @@ fn answers_that_are_no_state_are_counted_and_decide_nothing() {
         );
     }
 }
+
+/// An Ollama whose first answer loaded the model; what the others tell is given.
+fn ollama(load_durations: &'static [u64], media: &'static str) -> Backend {
+    let turn = AtomicUsize::new(0);
+    Backend::answering(move |_| {
+        let load = load_durations[turn.fetch_add(1, Ordering::SeqCst)];
+        let last =
+            format!("{{\"model\":\"m\",\"response\":\"Hi\",\"done\":true,\"load_duration\":{load}}}\n");
+        backend::answer("200 OK", &format!("content-type: {media}\r\n"), &last)
+    })
+}
+
+#[test]
+fn a_load_time_that_the_answer_tells_is_a_cold_start_and_a_short_one_is_hot() {
+    for media in ["application/json", "application/x-ndjson"] {
+        let backend = ollama(&[2_310_000_000, 14_000_000, 0, 300_000_000], media);
+        let gateway = Gateway::before("ollama", backend.address);
+        for _ in 0..4 {
+            let body = "{\"model\":\"m\",\"prompt\":\"x\"}";
+            assert_eq!(client::post(gateway.address, "/api/generate", body).status, 200);
+        }
+        let of = |name: &str, label: &str| format!("{name}{{backend=\"ollama\",model=\"m\"{label}}}");
+        gateway.wait_for(&of("weir_model_cold_starts_total", ",evidence=\"header\""), 1.0);
+        let duration = "weir_model_request_duration_seconds_count";
+        gateway.wait_for(&of(duration, ",start=\"hot\""), 2.0);
+        gateway.wait_for(&of(duration, ",start=\"unknown\""), 1.0);
+        gateway.wait_for(&of("weir_model_loads_total", ""), 1.0);
+        gateway.wait_for(&of("weir_model_last_load_seconds", ""), 2.31);
+    }
+}

@@ -18,5 +18,6 @@ mod metrics;
 mod mms;
 mod sagemaker;
 mod seat;
+mod state;
 mod torchserve;
 mod triton;

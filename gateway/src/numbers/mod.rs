@@ -20,13 +20,18 @@ use std::time::{Duration, Instant, SystemTime};
 use http::{HeaderMap, StatusCode};
 use metrics::counter;
 use weir_config::Dialect;
-use weir_telemetry::{BackendId, ModelRef, Outcome, Recorder, Store, names};
+use weir_telemetry::{BackendId, Evidence, ModelRef, Outcome, Recorder, Start, Store, names};
 
 use frames::{Framing, Unread};
 pub(crate) use moment::rfc3339;
 use places::Places;
 use tokens::Tokens;
 use values::{Found, Values};
+
+/// A load time that is told and is not shorter is a load. Ollama starts a process for a model, which takes longer also for the smallest.
+const LOAD_MIN: Duration = Duration::from_millis(500);
+/// One that is not longer is a look at a model in memory. Between the two nothing is decided.
+const LOOK_MAX: Duration = Duration::from_millis(200);
 
 /// Blocks that a thread keeps for the next answers; one is about 600 bytes.
 const SPARE_MAX: usize = 256;
@@ -110,11 +115,16 @@ impl Numbers {
         }
     }
 
-    /// The time that the answer says its model's load took as part of this request (Ollama's `load_duration`). It is small and not
-    /// 0 where the model was loaded already.
+    /// Hot or cold by the time that the answer says its model's load took as part of this request (Ollama's `load_duration`), and that
+    /// time if it was a load. It is small and not 0 where the model was in memory: the server's look at what it holds.
     #[must_use]
-    pub fn load(&self) -> Option<Duration> {
-        self.0.as_ref()?.tokens.as_ref()?.load()
+    pub fn start(&self) -> (Option<(Start, Evidence)>, Option<Duration>) {
+        let told = || self.0.as_ref()?.tokens.as_ref()?.load();
+        match told() {
+            Some(load) if load >= LOAD_MIN => (Some((Start::Cold, Evidence::Header)), Some(load)),
+            Some(look) if look <= LOOK_MAX => (Some((Start::Hot, Evidence::Header)), None),
+            _ => (None, None),
+        }
     }
 
     /// How an answer counts that ends with `outcome`: a stream that broke is the server's error. What is to be recorded of it is

@@ -44,6 +44,8 @@ struct Target {
     models: Vec<String>,
     poll: StatePoll,
     polled: Arc<Polled>,
+    /// Whether it is known that it is this endpoint that answers.
+    is_alone: bool,
     /// Where the next round begins among the models that are asked one by one.
     turn: usize,
 }
@@ -90,6 +92,7 @@ fn targets(config: &Config, backend: &Backend, state: &State) -> Vec<Target> {
             models: backend.models.clone(),
             poll: backend.state.clone(),
             polled: Arc::new(Polled::new(endpoint.authority(), &backend.state)),
+            is_alone: asked.len() == 1,
             turn: 0,
         })
         .collect();
@@ -107,8 +110,8 @@ async fn follow(mut target: Target, state: Arc<State>) {
         let sent = state.epoch.elapsed();
         let (backend, endpoint) = (target.backend.clone(), target.polled.endpoint.clone());
         match target.round().await {
-            Ok(found) => {
-                target.polled.told(&found, sent, state.epoch.elapsed());
+            Ok((found, absent)) => {
+                target.polled.told(&found, absent.filter(|_| target.is_alone), sent, state.epoch.elapsed());
                 pause = 1;
                 last_good = Some(Instant::now());
                 counter!(names::STATE_POLLS, "backend" => backend.clone(), "endpoint" => endpoint.clone(), "result" => "ok").increment(1);
@@ -129,8 +132,8 @@ async fn follow(mut target: Target, state: Arc<State>) {
 }
 
 impl Target {
-    /// Asks every page; an error if none was answered.
-    async fn round(&mut self) -> Result<Found, AskError> {
+    /// Asks every page; an error if none was answered. What a model is that is not found; none: nobody knows.
+    async fn round(&mut self) -> Result<(Found, Option<StateWord>), AskError> {
         let mut found = Found::new();
         let mut outcome = Err(AskError::Malformed);
         let mut listed = None;
@@ -156,7 +159,7 @@ impl Target {
                     .or_insert_with(|| crate::residency::Told { word, ..Default::default() });
             }
         }
-        Ok(found)
+        Ok((found, listed))
     }
 
     /// A page that tells of many models, and those behind it.

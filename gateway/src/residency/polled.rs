@@ -4,18 +4,23 @@
 //! and, for a model that is known to be hot, nothing else. Bounded by [`MODELS_MAX`] for each endpoint.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::hash::{DefaultHasher, Hasher as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use weir_config::{StatePoll, StateWord};
 use weir_telemetry::Start;
 
-use super::seen::{Known, Limits, Seen};
+use super::seen::{Known, Limits, Seen, nanos};
 use crate::identify::ModelName;
 
 /// Models of one endpoint: some 400 bytes each.
 pub const MODELS_MAX: usize = 16_384;
+
+/// Slots for the times of answers by models that no look has told of.
+const SLOTS: usize = 256;
 
 /// What a look told of one model.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,6 +40,17 @@ pub struct Polled {
     pub endpoint: String,
     limits: Limits,
     models: ArcSwap<HashMap<Arc<str>, Arc<Seen>>>,
+    whole: Mutex<Option<Whole>>,
+    unlisted: [AtomicU64; SLOTS],
+}
+
+/// A look that told of every model that there was.
+#[derive(Debug, Clone, Copy)]
+struct Whole {
+    /// What a model is that it did not tell of.
+    absent: StateWord,
+    /// When it was sent and answered.
+    at: (Duration, Duration),
 }
 
 /// The endpoints of a backend that are asked.
@@ -46,11 +62,27 @@ impl Polled {
     #[must_use]
     pub fn new(endpoint: String, poll: &StatePoll) -> Self {
         let limits = Limits { stale_after: poll.stale_after, reload_within: poll.reload_within };
-        Self { endpoint, limits, models: ArcSwap::default() }
+        Self {
+            endpoint,
+            limits,
+            models: ArcSwap::default(),
+            whole: Mutex::default(),
+            unlisted: std::array::from_fn(|_| AtomicU64::new(0)),
+        }
     }
 
-    /// A look, sent and answered at these times, told this of these models.
-    pub fn told(&self, told: &HashMap<String, Told>, sent: Duration, answered: Duration) {
+    /// A look, sent and answered at these times, told this of these models, and that every other one is `absent`; none: nothing of them.
+    pub fn told(
+        &self,
+        told: &HashMap<String, Told>,
+        absent: Option<StateWord>,
+        sent: Duration,
+        answered: Duration,
+    ) {
+        let at = (sent, answered);
+        let whole = absent.filter(|_| told.len() < MODELS_MAX).map(|absent| Whole { absent, at });
+        let before =
+            std::mem::replace(&mut *self.whole.lock().unwrap_or_else(PoisonError::into_inner), whole);
         let mut models = self.models.load_full();
         if told.keys().any(|name| !models.contains_key(name.as_str())) {
             let mut more = HashMap::clone(&models);
@@ -61,7 +93,7 @@ impl Polled {
             }
             for name in now_known {
                 if more.len() < MODELS_MAX && !more.contains_key(name) {
-                    more.insert(name.into(), Arc::new(Seen::new()));
+                    more.insert(name.into(), Arc::new(self.new_model(name, before)));
                 }
             }
             models = Arc::new(more);
@@ -69,9 +101,40 @@ impl Polled {
         }
         for (name, told) in told {
             if let Some(seen) = models.get(name.as_str()) {
-                seen.told(told, (sent, answered), self.limits);
+                seen.told(told, at, self.limits);
             }
         }
+    }
+
+    /// A model that the last whole look did not tell of was not in memory then. If it may have answered since, its first answer was
+    /// before it was told of.
+    fn new_model(&self, name: &str, before: Option<Whole>) -> Seen {
+        let seen = Seen::new();
+        if let Some(before) = before
+            && self.unlisted(name).load(Ordering::Acquire) < nanos(before.at.0)
+        {
+            seen.told(&Told { word: before.absent, ..Told::default() }, before.at, self.limits);
+        }
+        seen
+    }
+
+    /// A request was answered well by this endpoint.
+    fn answered(&self, id: &str, name: &ModelName, began: Duration, now: Duration) -> Option<Start> {
+        let models = self.models.load();
+        let Some(seen) = models.get(id) else {
+            // No look has told of it yet.
+            self.unlisted(id).fetch_max(nanos(now), Ordering::AcqRel);
+            return None;
+        };
+        seen.answered(name, began, now, self.limits)
+    }
+
+    /// By what stands before a tag, which requests may leave out. Models that share a slot are taken to have answered both.
+    #[expect(clippy::indexing_slicing, reason = "a remainder by the length is within it")]
+    fn unlisted(&self, name: &str) -> &AtomicU64 {
+        let mut hash = DefaultHasher::new();
+        hash.write(name.split(':').next().unwrap_or_default().as_bytes());
+        &self.unlisted[usize::try_from(hash.finish() % SLOTS as u64).unwrap_or(0)]
     }
 
     /// Every model and what is known of it.
@@ -103,13 +166,9 @@ impl Watched {
         began: Duration,
         now: Duration,
     ) -> Option<Start> {
-        let one = |polled: &Arc<Polled>| {
-            let models = polled.models.load();
-            models.get(id)?.answered(name, began, now, polled.limits)
-        };
         match self.0.as_slice() {
             [] => None,
-            [only] => one(only),
+            [only] => only.answered(id, name, began, now),
             several => {
                 let all = |polled: &Arc<Polled>| {
                     let models = polled.models.load();
@@ -120,3 +179,6 @@ impl Watched {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@
 //!   long as the last look is not stale.
 //! * Everything else began at a time of which nobody knows how the model stood, and stays unknown. A request that began before a model was
 //!   seen to have gone is such a one: it may have been answered from memory that was given up behind it.
+//! * A model that a look tells of for the first time was not in memory at the look before, if that one told of all models and the
+//!   model has answered nobody since.
 //!
 //! What is not seen: an eviction and a load between two looks. Time is an argument.
 
@@ -270,7 +272,7 @@ impl Known {
     }
 }
 
-fn nanos(time: Duration) -> u64 {
+pub(super) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
