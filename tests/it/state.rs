@@ -160,7 +160,7 @@ fn answers_that_are_no_state_are_counted_and_decide_nothing() {
 fn ollama(load_durations: &'static [u64], media: &'static str) -> Backend {
     let turn = AtomicUsize::new(0);
     Backend::answering(move |_| {
-        let load = load_durations[turn.fetch_add(1, Ordering::SeqCst)];
+        let load = load_durations.get(turn.fetch_add(1, Ordering::SeqCst)).unwrap();
         let last =
             format!("{{\"model\":\"m\",\"response\":\"Hi\",\"done\":true,\"load_duration\":{load}}}\n");
         backend::answer("200 OK", &format!("content-type: {media}\r\n"), &last)

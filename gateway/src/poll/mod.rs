@@ -135,11 +135,15 @@ impl Target {
     /// Asks every page; an error if none was answered. What a model is that is not found; none: nobody knows.
     async fn round(&mut self) -> Result<(Found, Option<StateWord>), AskError> {
         let mut found = Found::new();
-        let mut outcome = Err(AskError::Malformed);
+        let mut outcome = None;
         let mut listed = None;
         for at in 0..self.readers.len() {
             let Some(reader) = self.readers.get(at) else { break };
             let asked = if reader.is_for_one() {
+                if found.is_empty() && self.models.is_empty() {
+                    // No answer, and no failure.
+                    continue;
+                }
                 self.each(at, &mut found).await
             } else {
                 let asked = self.list(reader, &mut found).await;
@@ -148,9 +152,9 @@ impl Target {
                 }
                 asked
             };
-            outcome = if asked.is_ok() || outcome.is_ok() { Ok(()) } else { asked };
+            outcome = Some(if matches!(outcome, Some(Ok(()))) { Ok(()) } else { asked });
         }
-        outcome?;
+        outcome.unwrap_or(Ok(()))?;
         // The list is whole: what is not in it is not there.
         if let Some(word) = listed {
             for name in self.polled.names() {

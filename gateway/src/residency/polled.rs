@@ -80,9 +80,12 @@ impl Polled {
         answered: Duration,
     ) {
         let at = (sent, answered);
-        let whole = absent.filter(|_| told.len() < MODELS_MAX).map(|absent| Whole { absent, at });
-        let before =
-            std::mem::replace(&mut *self.whole.lock().unwrap_or_else(PoisonError::into_inner), whole);
+        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = *whole;
+        if let Some(absent) = absent {
+            *whole = (told.len() < MODELS_MAX).then_some(Whole { absent, at });
+        }
+        drop(whole);
         let mut models = self.models.load_full();
         if told.keys().any(|name| !models.contains_key(name.as_str())) {
             let mut more = HashMap::clone(&models);
