@@ -3,7 +3,8 @@
 //! The request path, in its order: `front` (sockets) → `proxy` (the spine) → `identify` (whose model?) → `upstream` (ask a backend) →
 //! `classify` (hot or cold?) → `body` (relay) → one observation when the `exchange` is settled. Called on it: `numbers` (what answers
 //! tell of themselves), `sign` (for AWS). Beside it: `residency` (what is loaded where), `admin` (ask and scrape), `alerts` (tell
-//! people), `life` (start, reload, drain), `control` (telemetry's ticker), `demo`.
+//! people), `life` (start, reload, drain), `control` (telemetry's ticker), `explain`
+//! (what would become of a request?), `demo`.
 
 pub mod cli;
 pub mod app;
@@ -35,4 +36,5 @@ pub mod poll;
 pub mod admin;
 pub mod alerts;
 pub mod seat;
+pub mod explain;
 pub mod demo;

@@ -107,10 +107,36 @@ struct Route {
 pub struct Routed<'l> {
     /// The backend.
     pub backend: &'l Backend,
+    /// Why this one.
+    pub why: Why,
     /// The dialect's rule, if one matched.
     pub found: Option<Found<'l>>,
     /// The route's own limit on bodies, in bytes; 0 means none.
     pub body_bytes_max: Option<u64>,
+}
+
+/// Why a backend gets a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// This route leads to it, counted from 0.
+    Route(usize),
+    /// It is the only one.
+    Only,
+    /// No route fits; it is the first whose rules know the request.
+    Known,
+    /// No route fits and nobody's rules know the request; it is the first of all.
+    First,
+}
+
+/// The first thing of a request that is not as a route wants it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteMisfit {
+    /// Another host.
+    Host,
+    /// The path begins otherwise.
+    PathPrefix,
+    /// The header is not there, or has another value.
+    Header,
 }
 
 /// A configuration that was valid but cannot be compiled: a bug in the checks, said plainly.
@@ -201,14 +227,24 @@ impl Live {
     pub fn route(&self, head: &Parts) -> Option<Routed<'_>> {
         let find =
             |backend: &'_ Backend| backend.matcher.find(&head.method, &head.uri, &head.headers).is_some();
-        let route = self.routes.iter().find(|route| route.matches(head));
-        let chosen = match (route, self.backends.as_slice()) {
-            (Some(route), _) => self.backends.get(route.backend)?,
-            (None, [only]) => only,
-            (None, several) => several.iter().find(|backend| find(backend)).or(several.first())?,
+        let mut routes = self.routes.iter().enumerate();
+        let route = routes.find(|(_, route)| route.misfit(head).is_none());
+        let (chosen, why) = match (route, self.backends.as_slice()) {
+            (Some((i, route)), _) => (self.backends.get(route.backend)?, Why::Route(i)),
+            (None, [only]) => (only, Why::Only),
+            (None, several) => match several.iter().find(|backend| find(backend)) {
+                Some(known) => (known, Why::Known),
+                None => (several.first()?, Why::First),
+            },
         };
         let found = chosen.matcher.find(&head.method, &head.uri, &head.headers);
-        Some(Routed { backend: chosen, found, body_bytes_max: route.and_then(|route| route.body_bytes_max) })
+        let body_bytes_max = route.and_then(|(_, route)| route.body_bytes_max);
+        Some(Routed { backend: chosen, why, found, body_bytes_max })
+    }
+
+    /// How each route stands to a request, in the file's order; nothing: it fits.
+    pub fn routes_tried(&self, head: &Parts) -> impl Iterator<Item = Option<RouteMisfit>> {
+        self.routes.iter().map(|route| route.misfit(head))
     }
 }
 
@@ -225,7 +261,7 @@ impl Backend {
 }
 
 impl Route {
-    fn matches(&self, head: &Parts) -> bool {
+    fn misfit(&self, head: &Parts) -> Option<RouteMisfit> {
         let host_of = || {
             let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
             let host = head.uri.authority().map(http::uri::Authority::as_str).or(host)?;
@@ -235,9 +271,18 @@ impl Route {
                     .map_or(host, |(name, _)| name),
             )
         };
-        self.host.as_ref().is_none_or(|want| host_of().is_some_and(|host| host.eq_ignore_ascii_case(want)))
-            && self.path_prefix.as_ref().is_none_or(|prefix| head.uri.path().starts_with(prefix.as_str()))
-            && self.header.as_ref().is_none_or(|(name, value)| head.headers.get(name) == Some(value))
+        let is_host = |want: &String| host_of().is_some_and(|host| host.eq_ignore_ascii_case(want));
+        let begins = |prefix: &String| head.uri.path().starts_with(prefix.as_str());
+        let has = |(name, value): &(HeaderName, HeaderValue)| head.headers.get(name) == Some(value);
+        if !self.host.as_ref().is_none_or(is_host) {
+            Some(RouteMisfit::Host)
+        } else if !self.path_prefix.as_ref().is_none_or(begins) {
+            Some(RouteMisfit::PathPrefix)
+        } else if !self.header.as_ref().is_none_or(has) {
+            Some(RouteMisfit::Header)
+        } else {
+            None
+        }
     }
 }
 

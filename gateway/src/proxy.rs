@@ -245,15 +245,7 @@ async fn peek(
 }
 
 fn count_flags(flags: ScanFlags) {
-    let named = [
-        (flags.duplicate, "duplicate_key"),
-        (flags.not_a_string, "not_a_string"),
-        (flags.malformed, "malformed"),
-        (flags.too_long, "too_long"),
-        (flags.too_large, "too_large"),
-        (flags.compressed, "compressed"),
-    ];
-    for (_, flag) in named.into_iter().filter(|(set, _)| *set) {
+    for flag in flags.names() {
         counter!(names::IDENTIFY_FLAGS, "flag" => flag).increment(1);
     }
 }

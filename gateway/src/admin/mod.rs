@@ -14,6 +14,7 @@ pub mod runbooks;
 mod slos;
 mod health;
 mod control;
+mod explain;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -66,6 +67,7 @@ fn router(state: Arc<State>) -> Router {
         .route("/api/v1/residency", get(residency::list))
         .route("/api/v1/slos", get(slos::slos))
         .route("/api/v1/alerts", get(slos::alerts))
+        .route("/api/v1/explain", explain::route())
         .route("/runbooks", get(runbooks::all))
         .route("/runbooks/{alert}", get(runbooks::one))
         .fallback(unknown)
@@ -81,6 +83,7 @@ const INDEX: &str = "weir\n
   /api/v1/residency which model is in whose memory, by backends[].state; ?backend= and ?model= (JSON)
   /api/v1/slos      what models promise, and how each promise of each model stands (JSON)
   /api/v1/alerts    alerts about it: pending, firing and lately resolved (JSON)
+  /api/v1/explain   what would become of a request, and why: ?method=&path=&header=name:value, or POST (JSON)
   /runbooks         what each alert means, what to look at, what to do
   /api/v1/config    the running configuration, secrets redacted (JSON)
   /startupz         has it started?

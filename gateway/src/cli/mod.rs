@@ -5,6 +5,7 @@
 mod serve;
 mod ask;
 mod config;
+mod explain;
 mod generate;
 
 use std::io::Write;
@@ -43,6 +44,11 @@ enum Command {
     /// Check a configuration file and print every problem in it
     #[command(after_help = "Examples:\n  weir check -c weir.yaml\n  weir check -c weir.yaml --json")]
     Check(CheckArgs),
+    /// Tell what weir would make of a request, and why: backend, rule, model, label, and what would tell hot from cold
+    #[command(
+        after_help = "Examples:\n  weir explain -b triton=http://127.0.0.1:8000 -X POST /v2/models/resnet/infer\n  weir explain -b openai=http://127.0.0.1:8000 -d '{\"model\":\"phi-4\"}' /v1/chat/completions\n  weir explain -c weir.yaml -H 'X-Amzn-SageMaker-Target-Model: a.tar.gz' -d @body.json https://host/endpoints/e/invocations\n  weir explain -c weir.yaml --json /v2/models/resnet\n\nNothing is sent. By a running gateway: GET http://127.0.0.1:9901/api/v1/explain?method=POST&path=/v2/models/a/infer&header=name:value, or POST there: {\"method\", \"path\", \"headers\": [\"name: value\"], \"body\"}."
+    )]
+    Explain(explain::ExplainArgs),
     /// Make a running gateway load its configuration file anew: all of it or nothing
     #[command(after_help = "Examples:\n  weir reload\n  weir reload --admin 127.0.0.1:9901")]
     Reload(RunningArgs),
@@ -214,6 +220,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::serve(args),
         Command::Check(args) => config::check(&args),
+        Command::Explain(args) => explain::explain(args),
         Command::Reload(args) => ask::reload(&args),
         Command::Drain(args) => ask::drain(&args),
         Command::Config(command) => config::print(command),

@@ -36,6 +36,20 @@ pub struct ScanFlags {
     pub compressed: bool,
 }
 
+impl ScanFlags {
+    /// The names of those that are set, as the label `flag` has them.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let named = [
+            (self.duplicate, "duplicate_key"),
+            (self.not_a_string, "not_a_string"),
+            (self.malformed, "malformed"),
+            (self.too_long, "too_long"),
+            (self.compressed, "compressed"),
+        ];
+        named.into_iter().filter(|(set, _)| *set).map(|(_, name)| name)
+    }
+}
+
 /// What a body came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scanned {
@@ -78,6 +92,11 @@ impl<'m> BodyScan<'m> {
     /// The body is at its end. Said before [`BodyScan::finish`]: only so the last field of a form is known to be whole.
     pub fn end(&mut self) {
         self.scanner.end();
+    }
+
+    /// What stands at a place of the body, if it was looked for there.
+    pub(super) fn read(&self, spot: &Spot) -> Option<ModelName> {
+        spot.cut(self.scanner.value(spot.key()?)?, self.name_bytes_max)
     }
 
     /// What it came to, as far as the body has been looked at.

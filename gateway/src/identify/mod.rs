@@ -24,16 +24,19 @@ mod scan_multipart;
 mod scan_protobuf;
 mod scanner;
 mod body;
+mod tried;
 
 use http::{HeaderMap, Method, Uri};
 use weir_config::{Action, Dialect, Identify, Plane, RequestRule, Template, TemplateError};
 
 pub use body::{BodyScan, Progress, ScanFlags, Scanned};
 pub use name::ModelName;
+pub use rule::Misfit;
 pub use scan_form::FormScanner;
 pub use scan_json::JsonScanner;
 pub use scan_multipart::MultipartScanner;
 pub use scan_protobuf::ProtobufScanner;
+pub use tried::{Fit, Places};
 
 use body::Choice;
 use rule::Rule;
@@ -52,6 +55,7 @@ pub struct Matcher {
 #[derive(Debug, Clone)]
 pub struct Found<'m> {
     rule: &'m Rule,
+    index: RuleIndex,
     captures: Captures,
 }
 
@@ -156,10 +160,12 @@ impl Matcher {
     #[must_use]
     pub fn find(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Found<'_>> {
         let fits = |rule: RuleIndex| {
-            self.rules.get(usize::from(rule)).is_some_and(|rule| rule.fits(method, uri.query(), headers))
+            self.rules
+                .get(usize::from(rule))
+                .is_some_and(|rule| rule.misfit(method, uri.query(), headers).is_none())
         };
-        let (rule, captures) = self.tree.find(uri.path(), fits)?;
-        Some(Found { rule: self.rules.get(usize::from(rule))?, captures })
+        let (index, captures) = self.tree.find(uri.path(), fits)?;
+        Some(Found { rule: self.rules.get(usize::from(index))?, index, captures })
     }
 
     fn add(&mut self, rule: &RequestRule) -> Result<(), RuleError> {

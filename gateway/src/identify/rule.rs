@@ -38,6 +38,15 @@ enum Test {
     Present(bool),
 }
 
+/// Why a rule does not fit a request whose path it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misfit {
+    /// It takes other methods.
+    Method,
+    /// This one of its conditions does not hold, counted from 0.
+    Condition(usize),
+}
+
 impl Rule {
     /// Compiles a rule whose template has been read.
     pub(super) fn new(rule: &RequestRule, template: &Template) -> Result<Self, RuleError> {
@@ -77,10 +86,12 @@ impl Rule {
         })
     }
 
-    /// Whether method, query and headers are as the rule wants them.
-    pub(super) fn fits(&self, method: &Method, query: Option<&str>, headers: &HeaderMap) -> bool {
-        (self.methods.is_empty() || self.methods.contains(method))
-            && self.conditions.iter().all(|condition| condition.holds(query, headers))
+    /// What of method, query and headers is not as the rule wants it; nothing if the request fits.
+    pub(super) fn misfit(&self, method: &Method, query: Option<&str>, headers: &HeaderMap) -> Option<Misfit> {
+        if !self.methods.is_empty() && !self.methods.contains(method) {
+            return Some(Misfit::Method);
+        }
+        self.conditions.iter().position(|condition| !condition.holds(query, headers)).map(Misfit::Condition)
     }
 }
 
