@@ -3,6 +3,7 @@
 
 mod tidy;
 mod cli;
+mod explain;
 mod limits;
 mod relay;
 mod service;
