@@ -119,7 +119,7 @@ backends:
   management: http://127.0.0.1:3
   models: [resnet]
   requests:
-  - {path: "/v2/models/{model}/infer", when: [{header: x-team, present: true}], model: [{header: x-team}]}
+  - {path: '/v2/models/{model}/infer', when: [{header: x-team, present: true}], model: [{header: x-team}]}
 ";
 
 #[test]
