@@ -34,12 +34,13 @@ pub(super) fn sources(rule: &RequestRule) -> Sources {
 }
 
 pub(super) fn source(source: &Source) -> String {
-    let Source { path, header, query, json, strip_prefix, strip_suffix, basename } = source;
-    let place = match (path, header, query, json) {
+    let Source { path, header, query, json, protobuf, strip_prefix, strip_suffix, basename } = source;
+    let place = match (path, header, query, json, protobuf) {
         (Some(name), ..) => format!("path {{{name}}}"),
         (_, Some(name), ..) => format!("header {name}"),
-        (_, _, Some(name), _) => format!("query {name}"),
-        (.., Some(name)) => format!("body key {name}"),
+        (_, _, Some(name), ..) => format!("query {name}"),
+        (_, _, _, Some(name), _) => format!("body key {name}"),
+        (.., Some(field)) => format!("field {field} of the gRPC message"),
         _ => String::new(),
     };
     let last = basename.then(|| ", after its last `/`".to_owned());
