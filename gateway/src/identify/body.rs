@@ -44,6 +44,7 @@ impl ScanFlags {
             (self.not_a_string, "not_a_string"),
             (self.malformed, "malformed"),
             (self.too_long, "too_long"),
+            (self.too_large, "too_large"),
             (self.compressed, "compressed"),
         ];
         named.into_iter().filter(|(set, _)| *set).map(|(_, name)| name)
