@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use weir_config::{Config, ListenAddress};
@@ -20,6 +20,9 @@ use crate::life::{self, Ask, Control, Ended, Fleet, Inherited, Present, Sockets,
 use crate::live::{CompileError, Live, Shared};
 use crate::residency::Residency;
 use crate::worker::Beat;
+
+/// Time between two looks at whether the workers run.
+const STARTED_LOOK: Duration = Duration::from_millis(5);
 
 /// A running gateway. Dropping it does not stop it: [`Gateway::drain`] and [`Gateway::wait`] do.
 #[derive(Debug)]
@@ -34,6 +37,7 @@ pub struct Gateway {
     pub store: Arc<Store>,
     /// Asks something of the control plane.
     pub asks: mpsc::UnboundedSender<Ask>,
+    beats: Vec<Arc<Beat>>,
     drain: watch::Sender<bool>,
     signals: watch::Sender<bool>,
     control: JoinHandle<Ended>,
@@ -125,7 +129,13 @@ impl Gateway {
         let mut sockets = Sockets::new(count);
         let plan = sockets.plan(&live.config.listeners, &mut inherited)?;
         sockets.take_over(plan);
-        drop(inherited);
+        for unused in inherited.sockets {
+            let address = unused.socket.bound().map(|bound| bound.to_string());
+            tracing::warn!(
+                address,
+                "a socket was handed over that no listener is configured for; it is closed"
+            );
+        }
         let listeners: Vec<_> =
             sockets.iter().map(|open| (open.listener.name.clone(), open.bound.clone())).collect();
         {
@@ -139,7 +149,7 @@ impl Gateway {
         let want_drain = watch::Sender::new(false);
         let (fleet, ends) = Fleet::start(&state, sockets, draining, aborting)?;
         let wanted = want_drain.clone();
-        let store = Arc::clone(&state.store);
+        let (store, beats) = (Arc::clone(&state.store), state.beats.clone());
         let control = Control {
             state,
             fleet,
@@ -157,12 +167,27 @@ impl Gateway {
             std::thread::Builder::new().name("weir-control".to_owned()).spawn(move || life::run(control))?;
         announce(&listeners, bound, count);
         let (admin, metrics) = bound;
-        Ok(Self { listeners, admin, metrics, store, asks, drain: wanted, signals, control })
+        Ok(Self { listeners, admin, metrics, store, asks, beats, drain: wanted, signals, control })
     }
 
     /// The address of the first listener that has one.
     pub fn address(&self) -> SocketAddr {
         self.listeners.iter().find_map(|(_, address)| address.tcp()).unwrap_or(self.admin)
+    }
+
+    /// Waits until every worker runs; false when one does not within that time.
+    #[must_use]
+    pub fn wait_started(&self, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        loop {
+            if self.beats.iter().all(|beat| beat.started.load(Ordering::Relaxed)) {
+                return true;
+            }
+            if Instant::now() > until {
+                return false;
+            }
+            std::thread::sleep(STARTED_LOOK);
+        }
     }
 
     /// From here on SIGTERM and SIGINT begin the drain, a second one ends it at once, and SIGHUP reloads.
@@ -246,7 +271,7 @@ fn admin(address: SocketAddr, inherited: &mut Inherited) -> io::Result<TcpListen
     let at = |error: io::Error| {
         io::Error::new(error.kind(), format!("cannot listen on {address} (admin): {error}"))
     };
-    let given = inherited.take(address).pop();
+    let given = inherited.take_admin(address);
     let socket = given.map_or_else(|| TcpListener::bind(address).map_err(at), Ok)?;
     socket.set_nonblocking(true)?;
     Ok(socket)

@@ -41,6 +41,23 @@ fn idle_connections_do_not_hold_the_drain() {
 }
 
 #[test]
+fn a_kept_connection_that_asks_once_more_is_answered_and_told_to_close() {
+    let backend = Backend::fine();
+    let gateway = Gateway::before("triton", backend.address);
+    let mut kept = Client::connect(gateway.address);
+    kept.post("/v2/models/alpha/infer", "", "{}");
+    assert_eq!(kept.answer().status, 200);
+    gateway.drain();
+    weir_tests::gateway::wait("the listener to close", || {
+        std::net::TcpStream::connect(gateway.address).is_err()
+    });
+    kept.post("/v2/models/alpha/infer", "", "{}");
+    let answer = kept.answer();
+    assert_eq!((answer.status, answer.field("connection")), (200, Some("close")), "{}", answer.head);
+    assert_eq!(gateway.wait_drained(), 0);
+}
+
+#[test]
 fn what_outlives_the_deadline_is_cut() {
     let backend = Backend::start(|wire| {
         wire.request();

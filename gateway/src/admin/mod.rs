@@ -24,6 +24,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use tokio::sync::watch;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -37,15 +38,23 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// No page takes a body that is larger.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// Serves the admin side until the control plane's runtime ends: at its own address, and at that of the metrics if there is one.
-pub async fn serve(admin: TcpListener, metrics: Option<TcpListener>, state: Arc<State>) {
+/// Serves the admin side until `until` has no sender any more, or the control plane's runtime ends: at its own address, and at that of the metrics if there is one.
+pub async fn serve(
+    admin: TcpListener,
+    metrics: Option<TcpListener>,
+    state: Arc<State>,
+    until: watch::Receiver<()>,
+) {
     let router = router(Arc::clone(&state));
     let of_metrics = async {
         if let Some(socket) = metrics {
-            server::serve(socket, Door::Metrics, router.clone(), Arc::clone(&state)).await;
+            server::serve(socket, Door::Metrics, router.clone(), Arc::clone(&state), until.clone()).await;
         }
     };
-    tokio::join!(server::serve(admin, Door::Admin, router.clone(), Arc::clone(&state)), of_metrics);
+    tokio::join!(
+        server::serve(admin, Door::Admin, router.clone(), Arc::clone(&state), until.clone()),
+        of_metrics
+    );
 }
 
 /// Every path of the admin side; without the door before it, nothing can be changed through it.

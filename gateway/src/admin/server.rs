@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -24,7 +24,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics::counter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
 use tower::Service;
@@ -44,8 +44,14 @@ const HEAD_LINES_MAX: usize = 64;
 /// After `accept` fails for want of descriptors: give others time to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts and serves until the control plane's runtime ends.
-pub(super) async fn serve(socket: TcpListener, door: Door, router: Router, state: Arc<State>) {
+/// Accepts and serves until another process has the socket, or the control plane's runtime ends.
+pub(super) async fn serve(
+    socket: TcpListener,
+    door: Door,
+    router: Router,
+    state: Arc<State>,
+    until: watch::Receiver<()>,
+) {
     let listener = match tokio::net::TcpListener::from_std(socket) {
         Ok(listener) => listener,
         Err(error) => {
@@ -59,12 +65,17 @@ pub(super) async fn serve(socket: TcpListener, door: Door, router: Router, state
     loop {
         while connections.try_join_next().is_some() {}
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            biased;
+            () = over(until.clone()) => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
             Ok((stream, peer)) => {
                 let (router, state) = (router.clone(), Arc::clone(&state));
-                let caller = Caller { peer, door };
+                let (caller, until) = (Caller { peer, door }, until.clone());
                 connections.spawn(async move {
-                    connection(stream, caller, router, state).await;
+                    connection(stream, caller, router, state, until).await;
                     drop(seat);
                 });
             }
@@ -74,20 +85,41 @@ pub(super) async fn serve(socket: TcpListener, door: Door, router: Router, state
             }
         }
     }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
 }
 
-async fn connection(stream: TcpStream, caller: Caller, router: Router, state: Arc<State>) {
+/// Nobody wants it to go on.
+async fn over(mut until: watch::Receiver<()>) {
+    while until.changed().await.is_ok() {}
+}
+
+async fn connection(
+    stream: TcpStream,
+    caller: Caller,
+    router: Router,
+    state: Arc<State>,
+    until: watch::Receiver<()>,
+) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         answer(request.map(Body::new), caller, router.clone(), Arc::clone(&state))
     });
-    let served = http1::Builder::new()
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEAD_LINES_MAX)
-        .serve_connection(TokioIo::new(Impatient::new(stream)), service)
-        .await;
+        .serve_connection(TokioIo::new(Impatient::new(stream)), service);
+    let mut serving = pin!(serving);
+    let served = tokio::select! {
+        served = serving.as_mut() => served,
+        () = over(until) => {
+            // A scraper that keeps its connection goes to the other process.
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
     if let Err(error) = served {
         tracing::debug!(%error, "admin connection ended");
     }

@@ -103,6 +103,9 @@ struct ServeArgs {
     /// Least severe message to log: error, warn, info, debug, trace
     #[arg(long, value_name = "LEVEL", env = "WEIR_LOG")]
     log: Option<String>,
+    /// Take over from the weir that was started with the same path, which hands its sockets on and drains; then wait there for the next
+    #[arg(long, value_name = "PATH")]
+    takeover: Option<PathBuf>,
     /// A model server to run behind weir, at a port that it reads from SAGEMAKER_BIND_TO_PORT; weir takes the one that stands there
     /// now [default: 8080], and exits with the server's code. Its backend is `mms` at that port, or the first one that is configured
     #[arg(last = true, value_name = "CMD")]

@@ -1,6 +1,7 @@
 //! `weir serve`: from flags or a file to a running gateway, until a signal has drained it.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -8,8 +9,11 @@ use weir_config::{Config, LogFormat};
 
 use super::{EXIT_CONFIG, ServeArgs};
 use crate::app::{Gateway, Start};
-use crate::life::{Adjust, Inherited, Loaded, Origin, Source, SourceError};
+use crate::life::{self, Adjust, Inherited, Loaded, Offer, Origin, Predecessor, Source, SourceError};
 use crate::seat::{self, Said, Seat};
+
+/// Workers run within this time after their start, or one that takes over gives up.
+const START_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Where the configuration comes from, by the flags.
 pub(super) fn source(flags: &super::Source) -> Source {
@@ -54,13 +58,24 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         Err(why) => return refused(why),
     };
     start_log(&config)?;
-    let inherited = Inherited::default();
+    let mut inherited =
+        Inherited::from_service_manager().context("cannot use the service manager's sockets")?;
+    let (predecessor, offer) = match &args.takeover {
+        Some(path) => {
+            let at = || format!("cannot take over at {}", path.display());
+            let predecessor = life::take(path, &mut inherited).with_context(at)?;
+            (predecessor, Some((Offer::make(path).with_context(at)?, path)))
+        }
+        None => (None, None),
+    };
     let start = Start { config, hash, source: Some(source), inherited };
     if let Some(seat) = seat {
         return Ok(seat::run(&seat, start, &args.command)?);
     }
     let gateway = Gateway::start_from(start).context("cannot start")?;
     gateway.obey_signals();
+    take_over(&gateway, predecessor, offer)?;
+    life::notify("READY=1");
     match gateway.wait_ended().failure {
         None => Ok(ExitCode::SUCCESS),
         Some(failure) => anyhow::bail!(failure),
@@ -76,6 +91,29 @@ fn seat(flags: &super::Source) -> anyhow::Result<Seat> {
         admin: flags.admin.is_some(),
         server: first.map(|endpoint| endpoint.port),
     })?)
+}
+
+/// This one serves: the next one finds it, and the one before is told to leave.
+fn take_over(
+    gateway: &Gateway,
+    predecessor: Option<Predecessor>,
+    offer: Option<(Offer, &PathBuf)>,
+) -> anyhow::Result<()> {
+    if predecessor.is_some() {
+        anyhow::ensure!(gateway.wait_started(START_WITHIN), "the workers do not start");
+    }
+    if let Some((offer, path)) = offer {
+        offer
+            .open(gateway.asks.clone())
+            .with_context(|| format!("cannot wait at {} for the next one", path.display()))?;
+    }
+    match predecessor.map(Predecessor::ready) {
+        None => {}
+        Some(Ok(())) => tracing::info!("took over"),
+        // The sockets are here either way.
+        Some(Err(error)) => tracing::warn!(%error, "took over, and the other one did not say that it drains"),
+    }
+    Ok(())
 }
 
 fn start_log(config: &Config) -> anyhow::Result<()> {

@@ -21,6 +21,10 @@ use weir_config::ListenLimits;
 use super::clock::CoarseClock;
 use crate::net::Stream;
 
+/// A client may be sending at the moment when its idle connection is to end, and would see a close without an answer: this long it can
+/// still ask. The clock is coarse: it may be half a second less.
+const IDLE_GRACE: Duration = Duration::from_millis(1500);
+
 /// What a client connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -52,7 +56,9 @@ pub struct Conn {
     clock: Rc<CoarseClock>,
     /// It ends after the present request.
     retired: Cell<bool>,
-    /// And without one at once: the gateway or its listener is going.
+    /// When it is to end although nothing is asked: the gateway or its listener is going.
+    leave_at: Cell<Option<Instant>>,
+    /// That time has come.
     leaving: Cell<bool>,
     /// It has overstayed and is told so once before it is cut.
     overdue: Cell<bool>,
@@ -82,6 +88,7 @@ impl Conn {
             write_blocked: Cell::new(None),
             clock,
             retired: Cell::new(false),
+            leave_at: Cell::new(None),
             leaving: Cell::new(false),
             overdue: Cell::new(false),
             parked: RefCell::new(None),
@@ -118,11 +125,21 @@ impl Conn {
         }
     }
 
-    /// After the request that is being served, if any, it ends.
+    /// The next answer says that it is the last one. If nothing is asked for [`IDLE_GRACE`], it ends without.
     pub fn retire(&self) {
         self.retired.set(true);
-        self.leaving.set(true);
+        if self.leave_at.get().is_none() {
+            self.leave_at.set(Some(self.clock.now() + IDLE_GRACE));
+        }
         self.unpark();
+    }
+
+    /// The grace is over: it ends as soon as nothing is being asked.
+    pub(super) fn leave_if_due(&self, now: Instant) {
+        if !self.leaving.get() && self.leave_at.get().is_some_and(|due| due <= now) {
+            self.leaving.set(true);
+            self.unpark();
+        }
     }
 
     /// The next request is its last.

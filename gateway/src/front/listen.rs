@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -36,6 +37,34 @@ impl Listening {
             Self::Unix(socket) => socket.try_clone().map(Self::Unix),
         }
     }
+
+    /// Where it is bound.
+    #[must_use]
+    pub fn bound(&self) -> Option<ListenAddress> {
+        match self {
+            Self::Tcp(socket) => socket.local_addr().ok().map(ListenAddress::Tcp),
+            Self::Unix(socket) => {
+                let bound = socket.local_addr().ok()?;
+                bound.as_pathname().map(|path| ListenAddress::Unix(path.to_owned()))
+            }
+        }
+    }
+
+    /// Its descriptor, to be handed to another process.
+    #[must_use]
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(socket) => socket.as_fd(),
+            Self::Unix(socket) => socket.as_fd(),
+        }
+    }
+
+    fn set_nonblocking(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => socket.set_nonblocking(true),
+            Self::Unix(socket) => socket.set_nonblocking(true),
+        }
+    }
 }
 
 /// Opens sockets for `count` workers on one address; see [`reuseport`].
@@ -51,12 +80,21 @@ pub fn bind(address: &ListenAddress, count: usize, ours: &[u16]) -> io::Result<B
     }
 }
 
-/// Sockets that came from outside; see [`beside`].
+/// Makes of sockets that came from outside at least `count`: the same ones again if there are fewer. Not more on the same address, though
+/// SO_REUSEPORT would allow it: if this process fails to start, whoever else has the given ones has every connection.
 ///
 /// # Errors
-/// What the system said.
-pub fn bind_beside(all: Vec<TcpListener>, count: usize) -> io::Result<Bound> {
-    beside(all, count).map(tcp)
+/// No socket, no more descriptors.
+pub fn bind_beside(mut all: Vec<Listening>, count: usize) -> io::Result<Bound> {
+    let first = all.first().ok_or_else(|| io::Error::other("no socket"))?;
+    let bound = first.bound().ok_or_else(|| io::Error::other("the socket has no address"))?;
+    all.iter().try_for_each(Listening::set_nonblocking)?;
+    // Of a Unix socket every worker makes a handle of its own.
+    let wanted = if bound.tcp().is_some() { count } else { 1 };
+    let again = all.iter().cycle().take(wanted.saturating_sub(all.len()));
+    let again = again.map(Listening::try_clone).collect::<io::Result<Vec<_>>>()?;
+    all.extend(again);
+    Ok((bound, all))
 }
 
 fn tcp((bound, sockets): (SocketAddr, Vec<TcpListener>)) -> Bound {
@@ -98,28 +136,6 @@ fn reuseport(address: SocketAddr, count: usize, ours: &[u16]) -> io::Result<(Soc
     let mut all = vec![first];
     while all.len() < count {
         all.push(open(bound)?);
-    }
-    Ok((bound, all))
-}
-
-/// Makes of sockets that came from outside at least `count`: more on the same address where they allow it, else the same ones again.
-///
-/// # Errors
-/// What `bind`, `listen` or `dup` said.
-fn beside(mut all: Vec<TcpListener>, count: usize) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
-    let first = all.first().ok_or_else(|| io::Error::other("no socket"))?;
-    let bound = first.local_addr()?;
-    let can_share = socket2::SockRef::from(first).reuse_port()?;
-    for socket in &all {
-        socket.set_nonblocking(true)?;
-    }
-    let given = all.len();
-    while all.len() < count {
-        let again = match all.get((all.len()) % given) {
-            Some(socket) if !can_share => socket.try_clone()?,
-            _ => open(bound)?,
-        };
-        all.push(again);
     }
     Ok((bound, all))
 }

@@ -60,6 +60,9 @@ impl Watch {
     /// Ends what has overstayed and tells `ended` why.
     pub fn sweep(&self, now: Instant, ended: impl Fn(&'static str)) {
         let overstayed = |watched: &Watched| watched.conn.as_ref()?.overstayed(now, &watched.limits);
+        let conns = self.conns.borrow();
+        conns.values().filter_map(|watched| watched.conn.as_ref()).for_each(|conn| conn.leave_if_due(now));
+        drop(conns);
         self.conns.borrow_mut().retain(|_, watched| match overstayed(watched) {
             // A head that does not end can be answered: 408 (RFC 9110 §15.5.9).
             Some("header_timeout") if watched.conn.as_ref().is_some_and(|conn| conn.tell_overdue()) => true,

@@ -141,10 +141,11 @@ impl Client {
             if self.conn.is_overdue() && !wire.read.is_empty() {
                 return Poll::Ready(Err(Refusal::HeadTimeout));
             }
-            if self.conn.is_leaving() && wire.read.is_empty() {
-                return Poll::Ready(Ok(None));
-            }
             match wire.poll_fill(cx) {
+                // Only now is it sure that nothing has come.
+                Poll::Pending if self.conn.is_leaving() && wire.read.is_empty() => {
+                    return Poll::Ready(Ok(None));
+                }
                 Poll::Pending => {
                     self.conn.park(cx.waker());
                     return Poll::Pending;

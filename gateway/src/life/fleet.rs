@@ -107,7 +107,7 @@ impl Fleet {
 
     /// Every listener closes, and what the kernel has queued is left to the process that has the same sockets.
     pub fn leave_queues(&mut self) {
-        for number in self.sockets.forget() {
+        for number in self.sockets.leave() {
             for post in &self.posts {
                 let _ = post.send(Command::Close(number, Queue::Leave));
             }

@@ -7,6 +7,9 @@
 
 mod source;
 mod sockets;
+mod inherited;
+mod notify;
+mod takeover;
 mod fleet;
 mod reload;
 mod file;
@@ -16,11 +19,14 @@ mod run;
 use tokio::sync::oneshot;
 
 pub use fleet::Fleet;
+pub use inherited::{Given, Inherited, Role};
+pub use notify::tell as notify;
 pub use pulse::{WEDGED_AFTER, wedged};
 pub use reload::{Present, ReloadError, Reloaded};
 pub use run::{Control, Ended, run};
-pub use sockets::{Inherited, Sockets};
+pub use sockets::Sockets;
 pub use source::{Adjust, Loaded, Origin, Source, SourceError, hash_of};
+pub use takeover::{Offer, Predecessor, take};
 
 /// What the control plane is asked to do.
 #[derive(Debug)]
@@ -34,6 +40,10 @@ pub enum Ask {
     },
     /// Begin the drain.
     Drain,
+    /// Another process wants to take over: handles of every listening socket.
+    Handles(oneshot::Sender<std::io::Result<Vec<Given>>>),
+    /// It has: leave the sockets to it and begin the drain.
+    Leave(oneshot::Sender<()>),
     /// A fault that a test asked for, in that worker.
     #[cfg(feature = "faults")]
     Fault(usize, Box<crate::worker::Command>),

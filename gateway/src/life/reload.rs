@@ -9,7 +9,7 @@ use weir_config::{Change, ListenAddress, Takes, diff, effective, hold};
 use weir_telemetry::names;
 
 use super::fleet::Fleet;
-use super::sockets::Inherited;
+use super::inherited::Inherited;
 use super::source::{Loaded, SourceError};
 use crate::app::State;
 use crate::live::{CompileError, Live};

@@ -13,10 +13,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::file::{LOOK_EVERY, Watched};
 use super::fleet::Fleet;
+use super::inherited::{Given, Role};
 use super::reload::{self, ReloadError, Reloaded};
 use super::source::{Loaded, Source};
-use super::{Ask, pulse};
+use super::{Ask, notify, pulse};
 use crate::app::State;
+use crate::front::Listening;
 use crate::{admin, alerts, control, sign};
 
 /// After the drain's deadline workers are cut; this long they have to settle what was cut.
@@ -81,14 +83,15 @@ pub fn run(control: Control) -> Ended {
 async fn supervise(mut control: Control) -> Ended {
     let state = Arc::clone(&control.state);
     state.ready.store(true, Ordering::Release);
-    start_tasks(&mut control);
-    let failure = serve(&mut control).await;
+    let mut serving_admin = Some(start_tasks(&mut control));
+    let failure = serve(&mut control, &mut serving_admin).await;
+    notify::tell("STOPPING=1");
     if let Some(failure) = &failure {
         tracing::error!(failure, "weir cannot go on");
     }
     state.ready.store(false, Ordering::Release);
     control.want_drain.send_replace(true);
-    let cut = end(control).await;
+    let cut = end(control, serving_admin.is_none()).await;
     if let Some(log) = &state.shared.load().access {
         log.flush(FLUSH_PATIENCE);
     }
@@ -97,11 +100,13 @@ async fn supervise(mut control: Control) -> Ended {
 }
 
 #[expect(clippy::disallowed_methods, reason = "these are the control plane's own; they end with its runtime")]
-fn start_tasks(control: &mut Control) {
+/// The admin side is served until the returned sender is dropped.
+fn start_tasks(control: &mut Control) -> watch::Sender<()> {
     let state = &control.state;
+    let (serving_admin, admin_over) = watch::channel(());
     if let Ok(admin) = control.admin.try_clone() {
         let metrics = control.metrics.as_ref().and_then(|socket| socket.try_clone().ok());
-        tokio::task::spawn(admin::serve(admin, metrics, Arc::clone(state)));
+        tokio::task::spawn(admin::serve(admin, metrics, Arc::clone(state), admin_over));
     }
     tokio::task::spawn(alerts::run(Arc::clone(state), control.want_drain.subscribe()));
     tokio::task::spawn(control::tick(Arc::clone(state)));
@@ -112,10 +117,11 @@ fn start_tasks(control: &mut Control) {
     let (drain, abort) = (control.want_drain.clone(), control.abort.clone());
     tokio::task::spawn(obey(control.on_signal.clone(), drain, abort));
     tokio::task::spawn(reload_on_signal(control.on_signal.clone(), Arc::clone(state)));
+    serving_admin
 }
 
 /// Does what it is asked until the drain is wanted; or says why it cannot go on.
-async fn serve(control: &mut Control) -> Option<String> {
+async fn serve(control: &mut Control, serving_admin: &mut Option<watch::Sender<()>>) -> Option<String> {
     let mut wanted = control.want_drain.subscribe();
     let mut file = watched(control);
     let mut certificates = tokio::time::interval(CERTIFICATES_EVERY);
@@ -135,6 +141,15 @@ async fn serve(control: &mut Control) -> Option<String> {
                     let _ = reply.send(done);
                 }
                 Ask::Drain => return None,
+                Ask::Handles(reply) => {
+                    let _ = reply.send(handles(control));
+                }
+                Ask::Leave(reply) => {
+                    control.fleet.leave_queues();
+                    *serving_admin = None;
+                    let _ = reply.send(());
+                    return None;
+                }
                 #[cfg(feature = "faults")]
                 Ask::Fault(worker, command) => control.fleet.tell(worker, *command),
             },
@@ -157,12 +172,34 @@ async fn serve(control: &mut Control) -> Option<String> {
     }
 }
 
+/// Every listening socket, for another process.
+fn handles(control: &Control) -> std::io::Result<Vec<Given>> {
+    let asked = control.state.shared.load().config.admin.address;
+    let socket = Listening::Tcp(control.admin.try_clone()?);
+    let mut all = vec![Given { role: Role::Admin, asked: Some(asked.into()), socket }];
+    if let (Some(asked), Some(socket)) =
+        (control.state.shared.load().config.admin.metrics_address, &control.metrics)
+    {
+        let socket = Listening::Tcp(socket.try_clone()?);
+        all.push(Given { role: Role::Admin, asked: Some(asked.into()), socket });
+    }
+    for open in control.fleet.sockets.iter() {
+        for socket in &open.sockets {
+            let role = Role::Listener(open.listener.name.clone());
+            let asked = Some(open.listener.address.clone());
+            all.push(Given { role, asked, socket: socket.try_clone()? });
+        }
+    }
+    Ok(all)
+}
+
 fn watched(control: &Control) -> Option<Watched> {
     let present = control.state.present.lock().unwrap_or_else(PoisonError::into_inner);
     Some(Watched::new(control.source.as_ref()?.file()?, &present.hash))
 }
 
 async fn reload(control: &mut Control, by: &'static str) -> Result<Reloaded, ReloadError> {
+    notify::reloading();
     let done = match load(control.source.as_ref()).await {
         Ok(loaded) => reload::take_over(&control.state, &mut control.fleet, loaded),
         Err(error) => Err(error),
@@ -189,6 +226,7 @@ async fn reload(control: &mut Control, by: &'static str) -> Result<Reloaded, Rel
             tracing::error!(by, %error, "the configuration was not reloaded; the running one stays");
         }
     }
+    notify::tell("READY=1");
     done
 }
 
@@ -200,11 +238,13 @@ async fn load(source: Option<&Source>) -> Result<Loaded, ReloadError> {
 }
 
 /// Drains; returns how many workers had to be cut.
-async fn end(control: Control) -> usize {
-    let Control { state, mut fleet, drain, abort, mut ends, .. } = control;
+async fn end(control: Control, was_taken_over: bool) -> usize {
+    let Control { state, mut fleet, drain, abort, mut ends, asks, .. } = control;
+    // Whoever still asks is told at once that nobody answers.
+    drop(asks);
     let settings = state.shared.load().config.drain.clone();
     let mut aborted = abort.subscribe();
-    if !settings.delay.is_zero() {
+    if !settings.delay.is_zero() && !was_taken_over {
         tracing::info!(delay = ?settings.delay, "not ready; still accepting");
         let now = aborted.wait_for(|aborted| *aborted);
         let _ = tokio::time::timeout(settings.delay, now).await;

@@ -4,13 +4,13 @@
 //! started again on the same sockets, and another process can take them over. Whoever closes a listener closes both.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use metrics::{counter, gauge};
 use weir_config::{ListenAddress, Listener};
 use weir_telemetry::names;
 
+use super::inherited::Inherited;
 use crate::front::{Listening, TlsDoor, bind, bind_beside};
 
 /// Every open listener.
@@ -47,23 +47,6 @@ pub struct Plan {
     pub closed: Vec<u64>,
 }
 
-/// Listening sockets that were opened by somebody else: a service manager, or the process that this one takes over from.
-#[derive(Debug, Default)]
-pub struct Inherited {
-    /// Each with the address that it was asked for, if that is known: it may have been port 0.
-    pub sockets: Vec<(Option<SocketAddr>, TcpListener)>,
-}
-
-impl Inherited {
-    /// Those of an address; the others stay.
-    pub fn take(&mut self, address: SocketAddr) -> Vec<TcpListener> {
-        let is_it = |(asked, socket): &mut (Option<SocketAddr>, TcpListener)| {
-            *asked == Some(address) || socket.local_addr().is_ok_and(|bound| bound == address)
-        };
-        self.sockets.extract_if(.., is_it).map(|(_, socket)| socket).collect()
-    }
-}
-
 impl Sockets {
     /// None yet.
     #[must_use]
@@ -91,8 +74,7 @@ impl Sockets {
                 }
                 None => {
                     let tls = door(listener, None)?;
-                    let given =
-                        listener.address.tcp().map(|address| inherited.take(address)).unwrap_or_default();
+                    let given = inherited.take(listener);
                     let (bound, sockets) = match given.is_empty() {
                         true => bind(&listener.address, self.workers, &ours)?,
                         false => bind_beside(given, self.workers)?,
@@ -145,6 +127,11 @@ impl Sockets {
         let all = std::mem::take(&mut self.open);
         all.iter().for_each(|open| remove_file(&open.bound));
         all.iter().map(|open| open.number).collect()
+    }
+
+    /// The same when another process has the sockets: files of Unix sockets stay.
+    pub fn leave(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.open).iter().map(|open| open.number).collect()
     }
 
     /// Reads certificates again that have changed, and says when each ends. `now` in seconds since 1970.
