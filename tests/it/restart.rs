@@ -127,7 +127,7 @@ fn a_socket_of_the_service_manager_is_used_and_outlives_the_process() {
     let mut weir = start();
     assert_eq!(weir.listener("main"), address);
     assert_eq!(client::post(address, "/v2/models/alpha/infer", "{}").status, 200);
-    weir.signal("TERM");
+    assert_eq!(weir.post("/-/drain").status, 202);
     assert!(weir.ended().success());
     // Nobody accepts, nobody refuses: the next process answers it.
     let mut waiting = Client::connect(address);
