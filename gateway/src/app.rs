@@ -186,7 +186,7 @@ impl Gateway {
             if Instant::now() > until {
                 return false;
             }
-            std::thread::sleep(STARTED_LOOK);
+            std::thread::park_timeout(STARTED_LOOK);
         }
     }
 

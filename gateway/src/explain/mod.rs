@@ -35,7 +35,7 @@ struct Subject {
 pub fn explain(live: &Live, store: &Arc<Store>, asked: &Asked) -> Option<Explained> {
     let head = asked.head();
     let routed = live.route(head)?;
-    let Routed { backend, why, found } = &routed;
+    let Routed { backend, why, found, .. } = &routed;
     let config = live.config.backends.iter().find(|config| config.name == backend.name)?;
     let dialect = live.config.dialect(&config.dialect)?;
     let rules: Vec<(Stands, &RequestRule)> = own_and_dialects(config, dialect).collect();
