@@ -59,8 +59,9 @@ impl Ports {
         let child = (first..=last).find(fits).ok_or(PortsError::Taken(true))?;
         // A range of one or two is the server's alone.
         let admin = (child.saturating_add(1)..=last).rev().find(fits).filter(|admin| admin - child > 1);
-        let left = (child.saturating_add(1), admin.map_or(last, |admin| admin - 1));
-        Ok(Self { listen, child, admin, left: Some(left).filter(|(first, last)| first <= last) })
+        let last = admin.map_or(last, |admin| admin - 1);
+        let left = child.checked_add(1).filter(|first| *first <= last).map(|first| (first, last));
+        Ok(Self { listen, child, admin, left })
     }
 }
 
