@@ -41,7 +41,7 @@ pub struct Tier {
     pub backend: Option<String>,
 }
 
-/// Names of others under which metrics are exported besides weir's own; see docs/profiles.md.
+/// Names of others under which metrics are exported besides weir's own; see deploy/profiles.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Profile {

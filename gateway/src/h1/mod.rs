@@ -2,7 +2,7 @@
 //!
 //! Why not hyper's: a gateway must refuse what hyper repairs in silence (a length beside chunks, a bare line feed), must relay
 //! interim answers and upgrades, must answer a panic with 500, and needs neither a task nor a channel between a request and its
-//! upstream connection. HTTP/2 stays hyper's.
+//! upstream connection. HTTP/2 is the crate `h2`'s.
 //!
 //! [`wire`] is a socket with buffers, [`head`] finds and checks the head of a message, [`decode`] finds the end of its body, [`encode`]
 //! writes. [`server`] serves a client's connection, [`client`] asks a backend.

@@ -1,6 +1,6 @@
 //! The models once more, under the names of others, so that dashboards made for them go on working behind weir. Made
 //! from the same totals as weir's own families as they are written out; nothing is counted twice, and series of a
-//! profile are not part of the series budget. What each maps and leaves out: docs/profiles.md.
+//! profile are not part of the series budget. What each maps and leaves out: deploy/profiles.md.
 //!
 //! A table for each profile: a family, the label that holds the model's name, and how its values are taken.
 
