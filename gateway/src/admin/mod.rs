@@ -1,5 +1,5 @@
 //! The admin side: scrape, health and the JSON API, on an address of its own, 127.0.0.1 by default. Who may ask what is decided at
-//! its door, [`guard`]; routes that change something are wrapped in [`guarded`].
+//! its door, `guard`; routes that change something are wrapped in [`guarded`].
 //!
 //! Entry: [`serve`]. It runs on the control plane's thread; what takes long (a scrape of thousands of models) is built on a thread
 //! of its own.

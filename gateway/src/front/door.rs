@@ -74,7 +74,7 @@ impl Door {
         self.closing.borrow().is_some()
     }
 
-    /// Tells when it closes: for [`closed`].
+    /// Tells when it closes: for `closed`.
     pub fn closing(&self) -> watch::Receiver<Option<Queue>> {
         self.closing.subscribe()
     }

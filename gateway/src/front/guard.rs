@@ -125,7 +125,7 @@ impl Conn {
         }
     }
 
-    /// The next answer says that it is the last one. If nothing is asked for [`IDLE_GRACE`], it ends without.
+    /// The next answer says that it is the last one. If nothing is asked for `IDLE_GRACE`, it ends without.
     pub fn retire(&self) {
         self.retired.set(true);
         if self.leave_at.get().is_none() {

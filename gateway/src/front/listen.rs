@@ -67,7 +67,7 @@ impl Listening {
     }
 }
 
-/// Opens sockets for `count` workers on one address; see [`reuseport`].
+/// Opens sockets for `count` workers on one address; see `reuseport`.
 ///
 /// # Errors
 /// What the system said, with the address it said it of.
