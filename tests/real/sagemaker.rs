@@ -9,7 +9,8 @@ use crate::kit::{Server, Weir, client, curl, eventually, ports};
 const SCRIPT: &str = "sagemaker_runtime.py";
 
 /// What weir may add to a request; none of it is signed.
-const ADDED: [&str; 5] = ["via", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+const ADDED: [&str; 6] =
+    ["via", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-request-id"];
 
 struct Pair {
     weir: Weir,
