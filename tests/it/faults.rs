@@ -167,3 +167,22 @@ fn ambiguous_and_malformed_requests_are_400_and_close() {
     }
     assert_eq!(backend.connections(), 0);
 }
+
+#[test]
+fn a_backend_that_takes_no_connection_is_504_and_unreachable() {
+    // Its queue is full and nobody accepts: the kernel answers nothing more.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let full = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200));
+    let held: Vec<_> = std::iter::from_fn(|| full().ok()).take(100).collect();
+    assert!(held.len() < 100, "the queue never filled");
+    let gateway = Gateway::with("triton", address, |config| {
+        config.backends.first_mut().unwrap().timeouts.connect = Duration::from_millis(200);
+    });
+    let answer = client::post(gateway.address, INFER, "{}");
+    assert_eq!(answer.status, 504, "{}", answer.body_text());
+    assert!(answer.body_text().contains("connect_timeout"), "{}", answer.body_text());
+    gateway.wait_for(&unknown("unreachable"), 1.0);
+}
