@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dialect::RequestRule;
 use crate::endpoint::Endpoint;
+use crate::naming::Naming;
 use crate::sign::Sign;
 use crate::starts::Starts;
 use crate::state::StatePoll;
@@ -57,6 +58,11 @@ pub struct Backend {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub starts: Option<Starts>,
+    /// How the names of its models are made alike for metrics. Default: as its dialect says, which is not at all for those that come with
+    /// weir.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
+    pub names: Option<Naming>,
     /// Numbers that its answers tell in headers or trailers, kept for each model. Default none; at most 8.
     #[garde(length(max = 8), dive)]
     pub values: Vec<ValueRule>,
@@ -85,6 +91,7 @@ impl Default for Backend {
             models: Vec::new(),
             requests: Vec::new(),
             starts: None,
+            names: None,
             values: Vec::new(),
             usage: true,
             state: StatePoll::default(),

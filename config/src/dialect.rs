@@ -8,6 +8,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::naming::Naming;
 use crate::starts::Starts;
 use crate::state::StateSource;
 use crate::units::{DurationText, duration_option, duration_within};
@@ -40,6 +41,10 @@ pub struct Dialect {
     /// What responses tell about hot and cold. Default nothing.
     #[garde(dive)]
     pub starts: Starts,
+    /// How the names of models are made alike for metrics. Default: as the dialect says that this one extends; in the end not at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
+    pub names: Option<Naming>,
     /// Where answers tell tokens. Default nothing.
     #[garde(dive)]
     pub usage: Usage,

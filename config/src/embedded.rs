@@ -86,6 +86,9 @@ pub(crate) fn extend(all: &mut [Dialect], outside: impl Fn(&str) -> Option<&'sta
             dialect.requests.extend(base.requests.iter().cloned());
             dialect.starts = dialect.starts.before(&base.starts);
             dialect.usage = dialect.usage.before(&base.usage);
+            if dialect.names.is_none() {
+                dialect.names.clone_from(&base.names);
+            }
             if dialect.state.is_empty() {
                 dialect.state.clone_from(&base.state);
             }

@@ -316,7 +316,9 @@ fn compile_backend(
     Ok(Backend {
         name: backend.name.clone(),
         id,
-        matcher: Matcher::new(dialect, &backend.requests).map_err(|error| failed(error.to_string()))?,
+        matcher: Matcher::new(dialect, &backend.requests)
+            .map_err(|error| failed(error.to_string()))?
+            .naming(backend.names.as_ref().or(dialect.names.as_ref())),
         starts: StartRules::new(own, &dialect.starts).map_err(|error| failed(error.to_string()))?,
         numbers: NumberRules::new(backend, dialect, id, store),
         signer: signer(backend).map_err(|error| failed(error.to_string()))?,

@@ -27,7 +27,7 @@ pub use process::Process;
 pub use settings::Settings;
 pub use slo::{
     Alert, AlertKind, BURN_LEVELS, BURN_WINDOWS, Burn, Counts, Level, Phase, Rule, Standing, State, Target,
-    Verdict, alert_names,
+    Verdict, alert_names, glob,
 };
 pub use snapshot::{ModelSnapshot, Promised, Snapshot};
 pub use store::{

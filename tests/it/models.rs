@@ -1,5 +1,6 @@
 //! Counts by model: equal to the requests sent, and none for names that no backend knows.
 
+use weir_config::{NameMap, Naming};
 use weir_tests::backend::{self, Backend};
 use weir_tests::client::{self, Client};
 use weir_tests::gateway::Gateway;
@@ -112,4 +113,43 @@ fn a_form_field_names_the_model_behind_a_file() {
     client.post("/v1/audio/transcriptions", "content-type: multipart/form-data; boundary=b\r\n", body);
     assert_eq!(client.answer().status, 200);
     gateway.wait_for("weir_model_requests_total{backend=\"openai\",model=\"whisper-1\",outcome=\"ok\"}", 1.0);
+}
+
+#[test]
+fn names_made_alike_are_one_model_and_what_is_forwarded_stays() {
+    let backend = Backend::answering(|seen| backend::answer("200 OK", "", seen.head.lines().next().unwrap()));
+    let gateway = Gateway::with("triton", backend.address, |config| {
+        config.backends[0].names = Some(Naming {
+            lowercase: true,
+            strip_suffix: vec![".tar.gz".to_owned()],
+            map: vec![NameMap { from: "ranking-*-v?".to_owned(), to: "ranking".to_owned() }],
+            ..Naming::default()
+        });
+    });
+    let mut client = Client::connect(gateway.address);
+    for path in ["/v2/models/Ranking-EU-v1.tar.gz/infer", "/v2/models/ranking-us-V2/infer"] {
+        client.post(path, "", "{}");
+        assert_eq!(client.answer().body_text(), format!("POST {path} HTTP/1.1"));
+    }
+    gateway.wait_for("weir_model_requests_total{backend=\"triton\",model=\"ranking\",outcome=\"ok\"}", 2.0);
+    assert!((gateway.value("weir_models_known") - 1.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn a_load_by_the_servers_name_makes_the_renamed_model_cold_once() {
+    let backend = Backend::fine();
+    let gateway = Gateway::with("triton", backend.address, |config| {
+        let map = vec![NameMap { from: "resnet-*".to_owned(), to: "resnet".to_owned() }];
+        config.backends[0].names = Some(Naming { map, ..Naming::default() });
+    });
+    client::post(gateway.address, "/v2/repository/models/resnet-50/load", "{}");
+    for _ in 0..3 {
+        assert_eq!(client::post(gateway.address, "/v2/models/resnet-50/infer", "{}").status, 200);
+    }
+    // The server has another one under this name: nothing is known of that.
+    assert_eq!(client::post(gateway.address, "/v2/models/resnet-18/infer", "{}").status, 200);
+    let cold = "weir_model_cold_starts_total{backend=\"triton\",model=\"resnet\",evidence=\"lifecycle\"}";
+    gateway.wait_for(cold, 1.0);
+    gateway.wait_for("weir_model_requests_total{backend=\"triton\",model=\"resnet\",outcome=\"ok\"}", 4.0);
+    gateway.wait_for(cold, 1.0);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Doubt, Findings, answers, did_you_mean, name, rules, states};
+use super::{Doubt, Findings, answers, did_you_mean, name, naming, rules, states};
 use crate::dialect::Dialect;
 use crate::embedded;
 
@@ -37,6 +37,9 @@ pub(crate) fn dialect(dialect: &Dialect, prefix: &str, findings: &mut Findings) 
     }
     rules::requests(&dialect.requests, &format!("{prefix}requests"), findings);
     rules::starts(&dialect.starts, &format!("{prefix}starts"), findings);
+    if let Some(names) = &dialect.names {
+        naming::naming(names, &format!("{prefix}names"), findings);
+    }
     answers::usage(&dialect.usage, &format!("{prefix}usage"), findings);
     states::state(&dialect.state, &format!("{prefix}state"), findings);
 }

@@ -3,6 +3,7 @@
 
 mod words;
 mod rules;
+mod naming;
 mod answers;
 mod states;
 mod export;
@@ -189,6 +190,9 @@ fn backend(config: &Config, backend: &Backend, path: &str, doubt: Doubt, finding
     rules::requests(&backend.requests, &format!("{path}.requests"), findings);
     if let Some(starts) = &backend.starts {
         rules::starts(starts, &format!("{path}.starts"), findings);
+    }
+    if let Some(names) = &backend.names {
+        naming::naming(names, &format!("{path}.names"), findings);
     }
     answers::values(&backend.values, &format!("{path}.values"), findings);
     if let Some(sign) = &backend.sign {

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::dialect::{Dialect, RequestRule, Source, When};
 use crate::endpoint::{Endpoint, Transport};
 use crate::export::{Pin, Profile, Tier};
+use crate::naming::{NameMap, Naming};
 use crate::route::{HeaderMatch, Route};
 use crate::sign::Sign;
 use crate::slo::{LatencyTarget, Slo, StalenessTarget};
@@ -64,6 +65,7 @@ pub(super) fn sample() -> Config {
         backend.models = ["resnet", "bert"].map(str::to_owned).to_vec();
         backend.requests = vec![rule()];
         backend.starts = Some(starts.clone());
+        backend.names = Some(names());
         backend.values = values();
         backend.sign = Some(Sign {
             region: "eu-central-1".to_owned(),
@@ -91,6 +93,7 @@ pub(super) fn sample() -> Config {
         extends: text("generic"),
         requests: vec![rule()],
         starts,
+        names: Some(names()),
         usage: usage(),
         state: vec![state()],
     }];
@@ -110,6 +113,16 @@ fn telemetry() -> Telemetry {
         }],
         profiles: vec![Profile::OtelGenai, Profile::Triton],
         ..Telemetry::default()
+    }
+}
+
+fn names() -> Naming {
+    let map = NameMap { from: "ranking-*-v?".to_owned(), to: "ranking".to_owned() };
+    Naming {
+        lowercase: false,
+        strip_prefix: vec!["models/".to_owned()],
+        strip_suffix: [".tar.gz", ":latest"].map(str::to_owned).to_vec(),
+        map: vec![map],
     }
 }
 

@@ -6,6 +6,7 @@ mod bounds;
 mod generated;
 mod golden;
 mod hostile;
+mod naming;
 mod export;
 mod numbers;
 mod interpolated;

@@ -7,9 +7,9 @@ use proptest::option;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use weir_config::{
     Absent, Action, Backend, Bytes, Config, Credentials, Dialect, Endpoint, Forward, ForwardedPolicy,
-    HeaderMatch, HeaderRule, HeaderTest, Kept, ListenLimits, Listener, Log, LogFormat, Otherwise, Plane,
-    Pool, RequestRule, Route, Sign, Source, Starts, StatusOutcome, StatusRule, TimeUnit, Timeouts, Transport,
-    Usage, ValueRule, ValueSource, ValueUnit, When,
+    HeaderMatch, HeaderRule, HeaderTest, Kept, ListenLimits, Listener, Log, LogFormat, NameMap, Naming,
+    Otherwise, Plane, Pool, RequestRule, Route, Sign, Source, Starts, StatusOutcome, StatusRule, TimeUnit,
+    Timeouts, Transport, Usage, ValueRule, ValueSource, ValueUnit, When,
 };
 
 /// Any text that a file can hold, also what YAML would take for something else.
@@ -121,6 +121,18 @@ fn value() -> impl Strategy<Value = ValueRule> {
     })
 }
 
+fn naming() -> impl Strategy<Value = Naming> {
+    let map = vec("[a-z*?]{1,9}", 0..3).prop_map(|froms| {
+        let mut froms: Vec<_> = froms.into_iter().map(|from| format!("x{from}")).collect();
+        froms.sort();
+        froms.dedup();
+        froms.into_iter().map(|from| NameMap { from, to: "one".to_owned() }).collect()
+    });
+    (any::<bool>(), vec("[a-z/.:]{1,9}", 0..3), vec("[a-z/.:]{1,9}", 0..3), map).prop_map(
+        |(lowercase, strip_prefix, strip_suffix, map)| Naming { lowercase, strip_prefix, strip_suffix, map },
+    )
+}
+
 fn backend(i: usize) -> impl Strategy<Value = Backend> {
     let parts = (
         vec(endpoint(), 1..2),
@@ -135,10 +147,10 @@ fn backend(i: usize) -> impl Strategy<Value = Backend> {
         credentials: Credentials::Profile,
         ..Sign::default()
     }));
-    let told = (vec(value(), 0..3), any::<bool>(), sign);
+    let told = (vec(value(), 0..3), any::<bool>(), sign, option::of(naming()));
     (parts, vec(rule(), 0..3), option::of(starts()), told).prop_map(move |(parts, requests, starts, told)| {
         let (endpoints, management, connect, idle_timeout, models) = parts;
-        let (mut values, usage, sign) = told;
+        let (mut values, usage, sign, names) = told;
         values.iter_mut().zip(["a", "b", "c"]).for_each(|(value, name)| value.name = name.to_owned());
         Backend {
             tls: None,
@@ -150,6 +162,7 @@ fn backend(i: usize) -> impl Strategy<Value = Backend> {
             models,
             requests,
             starts,
+            names,
             values,
             usage,
             state: weir_config::StatePoll::default(),

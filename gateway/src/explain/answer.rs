@@ -20,6 +20,9 @@ pub struct Explained {
     pub plane: Plane,
     /// The model, the label of metrics.
     pub model: Option<Name>,
+    /// What made the model's name out of what the request says (`names`), step by step; none: it is called so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub renamed: Vec<Renamed>,
     /// The id by which the server loads it, if that is another one.
     pub resident: Option<Name>,
     /// The model's version.
@@ -105,6 +108,15 @@ pub struct Name {
     pub name: String,
     /// Where.
     pub found_in: Option<String>,
+}
+
+/// A step of `names` that changed a name.
+#[derive(Debug, Clone, Serialize)]
+pub struct Renamed {
+    /// The step.
+    pub by: String,
+    /// The name after it.
+    pub to: String,
 }
 
 /// A place where a name may stand, and what does.

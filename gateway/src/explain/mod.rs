@@ -14,8 +14,8 @@ use weir_config::{Action, Dialect, Plane, RequestRule, Source};
 use weir_telemetry::{Reserved, Store};
 
 pub use answer::{
-    BodyRead, Chosen, CountedUnder, Explained, Name, Place, RequestTold, RouteTried, RuleTried, Stands,
-    Starts,
+    BodyRead, Chosen, CountedUnder, Explained, Name, Place, Renamed, RequestTold, RouteTried, RuleTried,
+    Stands, Starts,
 };
 pub use asked::{Asked, AskedError};
 
@@ -71,9 +71,11 @@ pub fn explain(live: &Live, store: &Arc<Store>, asked: &Asked) -> Option<Explain
             name: identity.name.to_string(),
             found_in: found_in(&model_places).or_else(|| found_in(&resident_places)),
         }),
-        resident: identity
-            .and_then(|identity| identity.resident.as_ref())
-            .map(|id| Name { name: id.to_string(), found_in: found_in(&resident_places) }),
+        renamed: said(&model_places, &resident_places).map(|said| renamed(backend, said)).unwrap_or_default(),
+        resident: identity.and_then(|identity| identity.resident.as_ref()).map(|id| Name {
+            name: id.to_string(),
+            found_in: found_in(&resident_places).or_else(|| found_in(&model_places)),
+        }),
         version: version
             .map(|version| Name { name: version.to_string(), found_in: found_in(&version_places) }),
         looked_in: [model_places, resident_places, version_places].concat(),
@@ -141,6 +143,16 @@ fn places_told(sources: &[Source], values: &[Option<ModelName>]) -> Vec<Place> {
 
 fn found_in(places: &[Place]) -> Option<String> {
     places.iter().find(|place| place.value.is_some()).map(|place| place.place.clone())
+}
+
+/// What the request says the model is called.
+fn said<'p>(model: &'p [Place], resident: &'p [Place]) -> Option<&'p str> {
+    model.iter().chain(resident).find_map(|place| place.value.as_deref())
+}
+
+fn renamed(backend: &Backend, said: &str) -> Vec<Renamed> {
+    let steps = backend.matcher.renaming(said);
+    steps.into_iter().map(|step| Renamed { by: step.rule, to: step.name }).collect()
 }
 
 /// As `Exchange::is_about` and its settling have it.

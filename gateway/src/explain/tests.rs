@@ -48,6 +48,31 @@ fn tritons_model_and_version_are_in_the_path_and_every_rule_says_how_it_stands()
 }
 
 #[test]
+fn a_renamed_model_is_told_step_by_step() {
+    let config = yaml(
+        "backends:\n- dialect: mms\n  endpoints: [http://127.0.0.1:1]\n  names:\n    lowercase: true\n    \
+         strip_suffix: [.tar.gz]\n    map: [{from: 'ranking-*-v?', to: ranking}]",
+    );
+    let header = "X-Amzn-SageMaker-Target-Model: Ranking-EU-v7.tar.gz";
+    let asked = Asked::new(Some("POST"), "/models/9f86/invoke", &[header], "").unwrap();
+    let told = told_by(config, &asked);
+    let steps: Vec<_> = told.renamed.iter().map(|step| (step.by.as_str(), step.to.as_str())).collect();
+    assert_eq!(
+        steps,
+        [
+            ("lowercase", "ranking-eu-v7.tar.gz"),
+            ("strip_suffix \".tar.gz\"", "ranking-eu-v7"),
+            ("map[0] \"ranking-*-v?\"", "ranking")
+        ]
+    );
+    assert_eq!(model(&told).0, "ranking");
+    assert_eq!(told.resident.as_ref().unwrap().name, "9f86");
+    assert_eq!(told.counted_under.once_answered.as_deref(), Some("ranking"));
+    let text = told.to_string();
+    assert!(text.contains("renamed      to ranking-eu-v7  (by names, strip_suffix"), "{text}");
+}
+
+#[test]
 fn a_rule_that_takes_other_methods_says_which() {
     let told = told("triton", "DELETE", "/v2/models/resnet/infer", &[], "");
     let infer = rule(&told, "/v2/models/{model}[/versions/{version}]/infer");

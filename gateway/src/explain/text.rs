@@ -33,6 +33,9 @@ impl fmt::Display for Explained {
         }
         line(f, "action", format_args!("{}, {} plane", action(self.action), plane(self.plane)))?;
         name(f, "model", self.model.as_ref())?;
+        for step in &self.renamed {
+            line(f, "renamed", format_args!("to {}  (by names, {})", step.to.escape_debug(), step.by))?;
+        }
         if self.resident.is_some() {
             name(f, "resident id", self.resident.as_ref())?;
         }

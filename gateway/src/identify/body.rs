@@ -4,9 +4,10 @@
 //! which bodies can be looked into.
 
 use super::name::ModelName;
+use super::naming::Naming;
 use super::scanner::Scanner;
 use super::source::{Head, Spot};
-use super::{Identity, Origin};
+use super::{Found, Identity, Origin};
 
 /// How far a scan is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,17 +67,18 @@ pub struct BodyScan<'m> {
     scanner: Scanner<'m>,
     model: Choice<'m>,
     resident: Choice<'m>,
+    naming: Option<&'m Naming>,
     name_bytes_max: usize,
 }
 
 impl<'m> BodyScan<'m> {
-    pub(super) const fn new(
+    pub(super) fn new(
         scanner: Scanner<'m>,
-        model: Choice<'m>,
-        resident: Choice<'m>,
+        found: &Found<'m>,
+        (model, resident): (Choice<'m>, Choice<'m>),
         name_bytes_max: usize,
     ) -> Self {
-        Self { scanner, model, resident, name_bytes_max }
+        Self { scanner, model, resident, naming: found.naming, name_bytes_max }
     }
 
     /// Looks at the next piece of the body.
@@ -106,7 +108,12 @@ impl<'m> BodyScan<'m> {
         let mut flags = self.scanner.flags();
         let mut settle = |choice: Choice<'m>| choice.settle(&self.scanner, self.name_bytes_max, &mut flags);
         let (model, resident) = (settle(self.model), settle(self.resident));
-        Scanned { identity: identity(model, resident), flags }
+        let identity = identity(model, resident);
+        let rename = |identity| match self.naming {
+            Some(naming) => naming.rename(identity),
+            None => identity,
+        };
+        Scanned { identity: identity.map(rename), flags }
     }
 }
 

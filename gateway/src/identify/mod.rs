@@ -12,6 +12,7 @@ mod template;
 mod decode;
 mod query;
 mod name;
+mod naming;
 mod source;
 mod rule;
 mod slots;
@@ -31,6 +32,7 @@ use weir_config::{Action, Dialect, Identify, Plane, RequestRule, Template, Templ
 
 pub use body::{BodyScan, Progress, ScanFlags, Scanned};
 pub use name::ModelName;
+pub use naming::NameStep;
 pub use rule::Misfit;
 pub use scan_form::FormScanner;
 pub use scan_json::JsonScanner;
@@ -39,16 +41,22 @@ pub use scan_protobuf::ProtobufScanner;
 pub use tried::{Fit, Places};
 
 use body::Choice;
+use naming::Naming;
 use rule::Rule;
 use scanner::Scanner;
 use source::Head;
 use template::{Captures, RuleIndex, Tree};
+
+/// The longest text that is looked at as a name: the bound of `identify.model_name_bytes_max`.
+const NAME_BYTES_MAX: usize = 1024;
 
 /// The request rules of one backend, compiled once per configuration.
 #[derive(Debug)]
 pub struct Matcher {
     rules: Vec<Rule>,
     tree: Tree,
+    /// What models are called, if that is not what requests say.
+    naming: Option<Naming>,
 }
 
 /// The rule that a request fits.
@@ -57,6 +65,7 @@ pub struct Found<'m> {
     rule: &'m Rule,
     index: RuleIndex,
     captures: Captures,
+    naming: Option<&'m Naming>,
 }
 
 /// What is known about the model before the body is looked at.
@@ -149,11 +158,30 @@ impl Matcher {
     /// # Errors
     /// The first rule that does not compile; the configuration's checks leave none.
     pub fn new(dialect: &Dialect, own: &[RequestRule]) -> Result<Self, MatcherError> {
-        let mut matcher = Self { rules: Vec::new(), tree: Tree::default() };
+        let mut matcher = Self { rules: Vec::new(), tree: Tree::default(), naming: None };
         for rule in own.iter().chain(&dialect.requests) {
             matcher.add(rule).map_err(|source| MatcherError { path: rule.path.clone(), source })?;
         }
         Ok(matcher)
+    }
+
+    /// The same, where models are called otherwise than requests say.
+    #[must_use]
+    pub fn naming(mut self, rules: Option<&weir_config::Naming>) -> Self {
+        self.naming = rules.and_then(Naming::new);
+        self
+    }
+
+    /// What a model is called of which a request, or the server, says `id`.
+    #[must_use]
+    pub fn called(&self, id: &str) -> Option<ModelName> {
+        self.naming.as_ref()?.apply(&ModelName::new(id, NAME_BYTES_MAX)?).into()
+    }
+
+    /// The same, step by step.
+    #[must_use]
+    pub fn renaming(&self, id: &str) -> Vec<NameStep> {
+        self.naming.as_ref().map(|naming| naming.steps(id)).unwrap_or_default()
     }
 
     /// The first rule that a request fits. Allocates nothing.
@@ -165,7 +193,8 @@ impl Matcher {
                 .is_some_and(|rule| rule.misfit(method, uri.query(), headers).is_none())
         };
         let (index, captures) = self.tree.find(uri.path(), fits)?;
-        Some(Found { rule: self.rules.get(usize::from(index))?, index, captures })
+        let rule = self.rules.get(usize::from(index))?;
+        Some(Found { rule, index, captures, naming: self.naming.as_ref() })
     }
 
     fn add(&mut self, rule: &RequestRule) -> Result<(), RuleError> {
@@ -213,9 +242,22 @@ impl<'m> Found<'m> {
             .then(|| Scanner::new(headers, self.rule, model.wanted() | resident.wanted()))
             .flatten();
         if let Some(scanner) = scanner {
-            return Identified::NeedsBody(BodyScan::new(scanner, model, resident, head.name_bytes_max));
+            return Identified::NeedsBody(BodyScan::new(
+                scanner,
+                self,
+                (model, resident),
+                head.name_bytes_max,
+            ));
         }
-        body::identity(model.known(), resident.known()).map_or(Identified::None, Identified::Model)
+        let identity = body::identity(model.known(), resident.known());
+        identity.map(|identity| self.rename(identity)).map_or(Identified::None, Identified::Model)
+    }
+
+    fn rename(&self, identity: Identity) -> Identity {
+        match self.naming {
+            Some(naming) => naming.rename(identity),
+            None => identity,
+        }
     }
 
     /// The version that the head names.

@@ -19,6 +19,26 @@ impl ModelName {
         (!text.is_empty() && text.len() <= bytes_max).then(|| Self(CompactString::new(text)))
     }
 
+    /// Makes letters A to Z small.
+    pub(super) fn make_lowercase(&mut self) {
+        self.0.make_ascii_lowercase();
+    }
+
+    /// Takes so many bytes off the beginning, which must be whole letters and not all of it; else nothing.
+    pub(super) fn cut_front(&mut self, bytes: usize) {
+        if self.0.is_char_boundary(bytes) && bytes < self.0.len() {
+            self.0.drain(..bytes);
+        }
+    }
+
+    /// The same at the end.
+    pub(super) fn cut_back(&mut self, bytes: usize) {
+        let rest = self.0.len().saturating_sub(bytes);
+        if self.0.is_char_boundary(rest) && rest > 0 {
+            self.0.truncate(rest);
+        }
+    }
+
     /// As text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -47,8 +47,14 @@ pub fn rows(state: &State) -> Vec<Row> {
 /// Gives the store what is known now.
 pub fn publish(state: &State) {
     let mut residents = Residents::default();
+    let live = state.shared.load();
+    let called = |row: &Row| {
+        let backend = live.backends.iter().find(|backend| backend.name == row.backend)?;
+        Some(Arc::from(backend.matcher.called(&row.id)?.as_str()))
+    };
     for row in rows(state) {
-        let name = row.known.label.as_deref().map_or_else(|| Arc::clone(&row.id), Arc::from);
+        let label = row.known.label.as_deref().map(Arc::from);
+        let name = label.or_else(|| called(&row)).unwrap_or_else(|| Arc::clone(&row.id));
         let of = residents.entry(row.backend.into()).or_default().entry(name).or_default();
         add(of, &row.known, row.is_stale);
     }

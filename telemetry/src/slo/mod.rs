@@ -20,5 +20,5 @@ mod words;
 
 pub use alert::{Alert, AlertKind, Phase, all_names as alert_names};
 pub use record::Standing;
-pub use rule::{Rule, Target};
+pub use rule::{Rule, Target, glob};
 pub use verdict::{BURN_LEVELS, BURN_WINDOWS, Burn, Counts, Level, State, Verdict};

@@ -160,7 +160,8 @@ fn exactness(slo: &Slo, model: &str) -> Option<Exactness> {
 }
 
 /// Whether the whole text fits a pattern of `*` (any letters, also none) and `?` (one). Time: their lengths' product.
-pub(crate) fn glob(pattern: &str, text: &str) -> bool {
+#[must_use]
+pub fn glob(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
     let mut star: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;
     loop {
