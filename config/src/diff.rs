@@ -13,10 +13,12 @@ use crate::admin::Admin;
 use crate::config::Config;
 
 /// Keys that hold from the start of the process; a reload keeps what they were.
-const AT_START: [&str; 9] = [
+const AT_START: [&str; 11] = [
     "workers",
     "admin.address",
     "admin.metrics_address",
+    "admin.metrics_tls",
+    "admin.tls",
     "admin.token_file",
     "admin.connections_max",
     "telemetry.models_max",
@@ -206,14 +208,15 @@ mod tests {
     fn what_holds_from_the_start_is_held_and_nothing_else() {
         let was = config(ONE);
         let mut will = config(&format!(
-            "{ONE}workers: 3\nadmin: {{address: '127.0.0.1:7', metrics_address: '127.0.0.1:8', token_file: x, connections_max: 9}}\nlog: {{level: debug, format: json}}\n\
+            "{ONE}workers: 3\nadmin: {{address: '127.0.0.1:7', metrics_address: '127.0.0.1:8', token_file: x, connections_max: 9, \
+             tls: {{certificates: [{{cert: c, key: k}}]}}, metrics_tls: {{certificates: [{{cert: c, key: k}}]}}}}\nlog: {{level: debug, format: json}}\n\
              telemetry: {{models_max: 5000, sharded_models_max: 16, top_models: 7}}\n"
         ));
         let restarts = |will: &Config| {
             let changes = diff(&effective(&was), &effective(will));
             (changes.iter().filter(|change| change.takes == Takes::Restart).count(), changes.len())
         };
-        assert_eq!(restarts(&will), (9, 10));
+        assert_eq!(restarts(&will), (11, 12));
         hold(&mut will, &was);
         assert_eq!(restarts(&will), (0, 1));
     }

@@ -1,16 +1,16 @@
-//! One address of a model server, as written in the file: `http://HOST:PORT`, `https://HOST:PORT` or `unix:/PATH`. Does not resolve
-//! names.
+//! One address of a model server, as written in the file: `http://HOST:PORT`, `https://HOST:PORT`, `unix:/PATH` or
+//! `https+unix:/PATH`. Does not resolve names.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv6Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// One address of a model server: `http://HOST:PORT` or `https://HOST:PORT`, ports 80 and 443 when absent, without path or user; or
-/// `unix:/PATH`.
+/// `unix:/PATH`, `https+unix:/PATH`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// Host name or IP address; an IPv6 address stands without its brackets. `localhost` for a Unix socket.
@@ -31,13 +31,15 @@ pub enum Transport {
     Tls,
     /// A Unix socket at this path.
     Unix(PathBuf),
+    /// TLS over a Unix socket at this path.
+    TlsUnix(PathBuf),
 }
 
 impl Endpoint {
     /// What stands in the `Host` line: `host:port`, an IPv6 address in brackets.
     #[must_use]
     pub fn authority(&self) -> String {
-        if let Transport::Unix(_) = self.transport {
+        if self.path().is_some() {
             self.host.clone()
         } else if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
@@ -49,7 +51,22 @@ impl Endpoint {
     /// Whether the connection is TLS.
     #[must_use]
     pub fn tls(&self) -> bool {
-        self.transport == Transport::Tls
+        matches!(self.transport, Transport::Tls | Transport::TlsUnix(_))
+    }
+
+    /// The path of the Unix socket, if it is one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match &self.transport {
+            Transport::Unix(path) | Transport::TlsUnix(path) => Some(path),
+            Transport::Tcp | Transport::Tls => None,
+        }
+    }
+
+    fn unix(path: &str, transport: impl FnOnce(PathBuf) -> Transport) -> Result<Self, EndpointError> {
+        let is_path = path.starts_with('/') && path.len() <= 107 && !path.contains('\0');
+        let endpoint = Self { host: "localhost".to_owned(), port: 0, transport: transport(path.into()) };
+        if is_path { Ok(endpoint) } else { Err(EndpointError::Socket) }
     }
 }
 
@@ -81,10 +98,10 @@ impl FromStr for Endpoint {
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
         if let Some(path) = text.strip_prefix("unix:") {
-            let is_path = path.starts_with('/') && path.len() <= 107 && !path.contains('\0');
-            let transport = Transport::Unix(PathBuf::from(path));
-            let endpoint = Self { host: "localhost".to_owned(), port: 0, transport };
-            return if is_path { Ok(endpoint) } else { Err(EndpointError::Socket) };
+            return Self::unix(path, Transport::Unix);
+        }
+        if let Some(path) = text.strip_prefix("https+unix:") {
+            return Self::unix(path, Transport::TlsUnix);
         }
         let (scheme, rest) = text.split_once("://").ok_or(EndpointError::Scheme)?;
         let (transport, default) = match scheme {
@@ -129,6 +146,7 @@ impl fmt::Display for Endpoint {
             Transport::Tcp => write!(f, "http://{}", self.authority()),
             Transport::Tls => write!(f, "https://{}", self.authority()),
             Transport::Unix(path) => write!(f, "unix:{}", path.display()),
+            Transport::TlsUnix(path) => write!(f, "https+unix:{}", path.display()),
         }
     }
 }
@@ -153,8 +171,8 @@ impl schemars::JsonSchema for Endpoint {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "description": "One address of a model server: `http://HOST:PORT` or `https://HOST:PORT`, ports 80 and 443 when absent, no path, no user; or `unix:/PATH`.",
-            "pattern": "^[hH][tT][tT][pP][sS]?://[^/?#@]+/?$|^unix:/|\\$\\{",
+            "description": "One address of a model server: `http://HOST:PORT` or `https://HOST:PORT`, ports 80 and 443 when absent, no path, no user; or `unix:/PATH`, over TLS `https+unix:/PATH`.",
+            "pattern": "^[hH][tT][tT][pP][sS]?://[^/?#@]+/?$|^(https\\+)?unix:/|\\$\\{",
         })
     }
 }
@@ -173,6 +191,7 @@ mod tests {
             ("http://[::1]", "::1", 80, "[::1]:80"),
             ("https://a", "a", 443, "a:443"),
             ("unix:/run/model.sock", "localhost", 0, "localhost"),
+            ("https+unix:/run/model.sock", "localhost", 0, "localhost"),
         ] {
             let endpoint: Endpoint = text.parse().unwrap();
             assert_eq!((endpoint.host.as_str(), endpoint.port), (host, port), "{text}");
@@ -189,6 +208,7 @@ mod tests {
             ("127.0.0.1:8080", Scheme),
             ("unix:run/x", Socket),
             ("unix:", Socket),
+            ("https+unix:run/x", Socket),
             ("http://user:secret@a:1", User),
             ("http://a:1/v1", Path),
             ("http://a:1?x=y", Path),

@@ -62,7 +62,9 @@ pub use export::{Pin, Profile, Tier};
 pub use file::{LoadError, load, text};
 pub use flags::{BackendFlag, BackendFlagError};
 pub use h2::Http2Limits;
-pub use listen::{Drain, Forward, ForwardedPolicy, ListenLimits, Listener, ProxyProtocol, RequestId};
+pub use listen::{
+    Drain, Forward, ForwardedPolicy, HttpProtocol, ListenLimits, Listener, ProxyProtocol, RequestId,
+};
 pub use naming::{NameMap, Naming};
 pub use read::parse;
 pub use reference::reference;

@@ -28,6 +28,10 @@ pub struct Listener {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub tls: Option<ListenTls>,
+    /// What is spoken: offered over TLS by ALPN (RFC 7301) in this order, told from the first bytes where the client did not choose.
+    /// Default: both, HTTP/2 first; 1 to 2 of them.
+    #[garde(length(min = 1, max = 2))]
+    pub protocols: Vec<HttpProtocol>,
     /// Whether connections begin with a PROXY header (HAProxy's, version 1 or 2) that names the client. Default `off`.
     pub proxy_protocol: ProxyProtocol,
     /// What one connection or request may use.
@@ -41,8 +45,31 @@ impl Default for Listener {
             name: "main".to_owned(),
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9900)).into(),
             tls: None,
+            protocols: vec![HttpProtocol::H2, HttpProtocol::Http1],
             proxy_protocol: ProxyProtocol::Off,
             limits: ListenLimits::default(),
+        }
+    }
+}
+
+/// What is spoken on a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum HttpProtocol {
+    /// HTTP/2.
+    #[serde(rename = "h2")]
+    H2,
+    /// HTTP/1.0 and 1.1.
+    #[serde(rename = "http/1.1")]
+    Http1,
+}
+
+impl HttpProtocol {
+    /// Its name in ALPN.
+    #[must_use]
+    pub const fn alpn(self) -> &'static [u8] {
+        match self {
+            Self::H2 => b"h2",
+            Self::Http1 => b"http/1.1",
         }
     }
 }

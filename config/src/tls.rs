@@ -1,11 +1,11 @@
-//! TLS: what a listener shows its clients, and what a backend has to show weir. Paths are read when the gateway starts and reloads, not
+//! TLS: what a listener and the admin side show their clients, and what a backend has to show weir. Paths are read when the gateway starts and reloads, not
 //! here.
 
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// TLS of a listener: 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN.
+/// TLS of a listener or the admin side, 1.2 and 1.3.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
@@ -65,7 +65,7 @@ pub enum TlsVersion {
     V1_3,
 }
 
-/// TLS to a backend whose endpoints are `https://`.
+/// TLS to a backend whose endpoints are `https://` or `https+unix:`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
@@ -79,7 +79,7 @@ pub struct UpstreamTls {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub client: Option<CertificateFiles>,
-    /// The name sent (SNI) and expected in the certificate. Default: the endpoint's host.
+    /// The name sent (SNI) and expected in the certificate. Default: the endpoint's host, `localhost` for a Unix socket.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"models.internal")]
     #[garde(length(min = 1, max = 253))]

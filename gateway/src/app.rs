@@ -11,11 +11,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
-use weir_config::{Config, ListenAddress};
+use weir_config::{Config, HttpProtocol, ListenAddress, ListenTls};
 use weir_telemetry::{Process, Store};
 
-use crate::admin::{Token, TokenError};
+use crate::admin::{Side, Token, TokenError};
 use crate::alerts::Clock;
+use crate::front::TlsDoor;
 use crate::life::{self, Ask, Control, Ended, Fleet, Inherited, Present, Sockets, Source};
 use crate::live::{CompileError, Live, Shared};
 use crate::residency::Residency;
@@ -66,7 +67,9 @@ pub enum StartError {
     #[error(transparent)]
     Compile(#[from] CompileError),
     /// The admin side would be open to other machines.
-    #[error("the admin address {0} is open to other machines, and there is no admin.token_file")]
+    #[error(
+        "the admin address {0} is open to other machines, and there is neither admin.token_file nor admin.tls with required client certificates"
+    )]
     AdminOpen(SocketAddr),
     /// The admin side's token cannot be had.
     #[error(transparent)]
@@ -122,10 +125,9 @@ impl Gateway {
         let (asks, to_do) = mpsc::unbounded_channel();
         let state = Arc::new(state(config, count, asks.clone())?);
         let live = state.shared.load();
-        let admin = admin(live.config.admin.address, &mut inherited)?;
-        let of_metrics = live.config.admin.metrics_address;
-        let metrics = of_metrics.map(|address| self::admin(address, &mut inherited)).transpose()?;
-        let bound = (admin.local_addr()?, metrics.as_ref().map(TcpListener::local_addr).transpose()?);
+        let (admin, metrics) = sides(&live.config.admin, &mut inherited)?;
+        let of_metrics = metrics.as_ref().map(|side| side.socket.local_addr()).transpose()?;
+        let bound = (admin.socket.local_addr()?, of_metrics);
         let mut sockets = Sockets::new(count);
         let plan = sockets.plan(&live.config.listeners, &mut inherited)?;
         sockets.take_over(plan);
@@ -266,15 +268,27 @@ fn workers(config: &Config) -> usize {
     config.workers.map_or_else(cores, usize::from).max(1)
 }
 
-/// The admin side's socket: one that is open already, or a new one.
-fn admin(address: SocketAddr, inherited: &mut Inherited) -> io::Result<TcpListener> {
+/// Where the admin side is, and where metrics alone are.
+fn sides(admin: &weir_config::Admin, inherited: &mut Inherited) -> io::Result<(Side, Option<Side>)> {
+    let main = side(admin.address, admin.tls.as_ref(), inherited)?;
+    let metrics = admin.metrics_address.map(|address| side(address, admin.metrics_tls.as_ref(), inherited));
+    Ok((main, metrics.transpose()?))
+}
+
+/// A socket of the admin side, one that is open already or a new one, and its TLS.
+fn side(address: SocketAddr, tls: Option<&ListenTls>, inherited: &mut Inherited) -> io::Result<Side> {
     let at = |error: io::Error| {
         io::Error::new(error.kind(), format!("cannot listen on {address} (admin): {error}"))
     };
+    let load = |tls| {
+        TlsDoor::load(tls, &[HttpProtocol::Http1])
+            .map_err(|error| at(io::Error::new(io::ErrorKind::InvalidInput, error)))
+    };
+    let tls = tls.map(load).transpose()?.map(Arc::new);
     let given = inherited.take_admin(address);
     let socket = given.map_or_else(|| TcpListener::bind(address).map_err(at), Ok)?;
     socket.set_nonblocking(true)?;
-    Ok(socket)
+    Ok(Side { socket, tls })
 }
 
 fn announce(

@@ -263,7 +263,7 @@ families! {
     HTTP_TUNNELS = Gateway Counter Plain "weir_http_tunnels_total" []
         "Connections that switched to another protocol (WebSocket).";
     TLS_EXPIRY = Gateway Gauge Seconds "weir_tls_certificate_expiry_timestamp_seconds" ["listener", "certificate"]
-        "When a listener's certificate ends, in seconds since 1970.";
+        "When a certificate ends that a listener shows, or `admin` or `admin_metrics`, in seconds since 1970.";
     TLS_RELOADS = Gateway Counter Plain "weir_tls_certificate_reloads_total" ["listener", "result"]
         "Times that changed certificate files were read again.";
     UPSTREAM_CONNECTIONS = Gateway Counter Plain "weir_upstream_connections_total" ["backend"]

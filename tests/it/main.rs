@@ -28,6 +28,7 @@ mod health;
 mod tracing;
 mod access_log;
 mod admin;
+mod admin_tls;
 mod seat;
 mod seeds;
 mod corpus;

@@ -1,78 +1,24 @@
 //! TLS on both sides: certificates by name, client certificates, files that change, and backends that are not who they should be.
 
+pub(crate) mod authority;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
-use tempfile::TempDir;
-use weir_config::{CertificateFiles, ClientCertificates, Config, ListenTls, Transport, UpstreamTls};
+use rustls::{ClientConfig, ServerConfig, ServerConnection, StreamOwned};
+use weir_config::{
+    CertificateFiles, ClientCertificates, Config, HttpProtocol, ListenAddress, ListenTls, Transport,
+    UpstreamTls,
+};
 use weir_tests::backend::{self, Backend};
 use weir_tests::client;
 use weir_tests::gateway::{Gateway, wait};
 
-/// An authority of the test's own, and the files it has signed.
-struct Authority {
-    folder: TempDir,
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("ca.pem"), issuer.pem()).unwrap();
-        Self { folder, issuer }
-    }
-
-    fn ca(&self) -> String {
-        self.path("ca.pem").display().to_string()
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Signs a certificate for these names and writes it as `NAME.crt` and `NAME.key`.
-    fn sign(&self, file: &str, names: &[&str]) -> CertificateFiles {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
-        let (cert, key_path) = (self.path(&format!("{file}.crt")), self.path(&format!("{file}.key")));
-        fs::write(&cert, certificate.pem()).unwrap();
-        fs::write(&key_path, key.serialize_pem()).unwrap();
-        CertificateFiles { cert: cert.display().to_string(), key: key_path.display().to_string() }
-    }
-
-    fn client(&self, identity: Option<&CertificateFiles>) -> ClientConfig {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(self.path("ca.pem")).unwrap()).unwrap();
-        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots);
-        match identity {
-            None => builder.with_no_client_auth(),
-            Some(files) => builder.with_client_auth_cert(chain(&files.cert), key(&files.key)).unwrap(),
-        }
-    }
-}
-
-fn chain(path: impl AsRef<Path>) -> Vec<CertificateDer<'static>> {
-    CertificateDer::pem_file_iter(path).unwrap().map(Result::unwrap).collect()
-}
-
-fn key(path: impl AsRef<Path>) -> PrivateKeyDer<'static> {
-    PrivateKeyDer::from_pem_file(path).unwrap()
-}
+use authority::{Authority, GET, chain, exchange, key};
 
 fn with_tls(tls: ListenTls) -> impl FnOnce(&mut Config) {
     move |config| config.listeners.first_mut().unwrap().tls = Some(tls)
@@ -80,17 +26,7 @@ fn with_tls(tls: ListenTls) -> impl FnOnce(&mut Config) {
 
 /// One GET over TLS; what came, or why nothing did.
 fn get(address: SocketAddr, name: &str, config: ClientConfig) -> Result<String, String> {
-    let name = ServerName::try_from(name.to_owned()).unwrap();
-    let session = ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut stream = StreamOwned::new(session, TcpStream::connect(address).unwrap());
-    stream
-        .write_all(b"GET /x HTTP/1.1\r\nhost: weir\r\nconnection: close\r\n\r\n")
-        .map_err(|error| error.to_string())?;
-    let mut all = String::new();
-    match stream.read_to_string(&mut all) {
-        Err(error) if all.is_empty() => Err(error.to_string()),
-        _ => Ok(all),
-    }
+    exchange(TcpStream::connect(address).unwrap(), name, config, GET)
 }
 
 #[test]
@@ -179,31 +115,39 @@ fn plain_bytes_on_a_tls_listener_are_refused_and_counted() {
 
 /// A backend over TLS that answers every connection once.
 fn tls_backend(files: &CertificateFiles) -> SocketAddr {
+    let (listener, config) = (TcpListener::bind("127.0.0.1:0").unwrap(), server(files));
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            answer_once(socket, &config);
+        }
+    });
+    address
+}
+
+fn server(files: &CertificateFiles) -> Arc<ServerConfig> {
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(chain(&files.cert), key(&files.key))
         .unwrap();
-    let (listener, config) = (TcpListener::bind("127.0.0.1:0").unwrap(), Arc::new(config));
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for socket in listener.incoming().flatten() {
-            let session = ServerConnection::new(Arc::clone(&config)).unwrap();
-            let mut stream = StreamOwned::new(session, socket);
-            let mut seen = Vec::new();
-            let mut piece = [0; 1024];
-            while !seen.windows(4).any(|four| four == b"\r\n\r\n") {
-                match stream.read(&mut piece) {
-                    Ok(count) if count > 0 => seen.extend_from_slice(piece.get(..count).unwrap()),
-                    _ => break,
-                }
-            }
-            let _ = stream.write_all(&backend::answer("200 OK", "connection: close\r\n", "over tls"));
-            let _ = stream.flush();
+    Arc::new(config)
+}
+
+fn answer_once(socket: impl Read + Write, config: &Arc<ServerConfig>) {
+    let session = ServerConnection::new(Arc::clone(config)).unwrap();
+    let mut stream = StreamOwned::new(session, socket);
+    let mut seen = Vec::new();
+    let mut piece = [0; 1024];
+    while !seen.windows(4).any(|four| four == b"\r\n\r\n") {
+        match stream.read(&mut piece) {
+            Ok(count) if count > 0 => seen.extend_from_slice(piece.get(..count).unwrap()),
+            _ => break,
         }
-    });
-    address
+    }
+    let _ = stream.write_all(&backend::answer("200 OK", "connection: close\r\n", "over tls"));
+    let _ = stream.flush();
 }
 
 #[test]
@@ -237,11 +181,67 @@ fn a_backends_certificate_is_checked_unless_it_is_said_not_to() {
     }
 }
 
-impl Authority {
-    /// The authority's file, which outlives it.
-    fn ca_kept(self) -> String {
-        let path = self.ca();
-        let _ = self.folder.keep();
-        path
+#[test]
+fn tls_goes_over_unix_sockets_too_down_and_up() {
+    let authority = Authority::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (front, back) = (folder.path().join("weir.sock"), folder.path().join("model.sock"));
+    let (listener, config) =
+        (UnixListener::bind(&back).unwrap(), server(&authority.sign("b", &["localhost"])));
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            answer_once(socket, &config);
+        }
+    });
+    let tls = ListenTls { certificates: vec![authority.sign("a", &["a.example"])], ..ListenTls::default() };
+    let (at, ca) = (front.clone(), authority.ca());
+    let _gateway = Gateway::with("generic", "127.0.0.1:9".parse().unwrap(), move |config| {
+        let listener = config.listeners.first_mut().unwrap();
+        (listener.address, listener.tls) = (ListenAddress::Unix(at), Some(tls));
+        let backend = config.backends.first_mut().unwrap();
+        *backend.endpoints.first_mut().unwrap() = format!("https+unix:{}", back.display()).parse().unwrap();
+        backend.tls = Some(UpstreamTls { ca: Some(ca), ..UpstreamTls::default() });
+    });
+    let over = |request| {
+        exchange(UnixStream::connect(&front).unwrap(), "a.example", authority.client(None), request)
+    };
+    let answer = over(GET).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("over tls"), "{answer}");
+    // Without TLS there is no answer: it is not a plain listener.
+    let mut plain = UnixStream::connect(&front).unwrap();
+    plain.write_all(GET).unwrap();
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+}
+
+#[test]
+fn a_listener_speaks_what_it_is_told_to_and_offers_nothing_else() {
+    let authority = Authority::new();
+    let backend = Backend::fine();
+    let certificates = vec![authority.sign("a", &["a.example"])];
+    for (protocols, agreed, plain, preface) in [
+        (vec![HttpProtocol::H2, HttpProtocol::Http1], Some(&b"h2"[..]), "HTTP/1.1 200", true),
+        (vec![HttpProtocol::Http1], Some(b"http/1.1"), "HTTP/1.1 200", false),
+        (vec![HttpProtocol::H2], Some(b"h2"), "", true),
+    ] {
+        let tls = ListenTls { certificates: certificates.clone(), ..ListenTls::default() };
+        let spoken = protocols.clone();
+        let gateway = Gateway::with("generic", backend.address, |config| {
+            let listener = config.listeners.first_mut().unwrap();
+            (listener.tls, listener.protocols) = (Some(tls), spoken);
+        });
+        let mut offers = authority.client(None);
+        offers.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let socket = TcpStream::connect(gateway.address).unwrap();
+        assert_eq!(authority::agreed(socket, "a.example", offers).as_deref(), agreed, "{protocols:?}");
+        // Who offers nothing is told by the first bytes.
+        let answer = get(gateway.address, "a.example", authority.client(None)).unwrap_or_default();
+        assert!(answer.starts_with(plain) && answer.is_empty() == plain.is_empty(), "{protocols:?} {answer}");
+        let socket = TcpStream::connect(gateway.address).unwrap();
+        let hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+        let said = authority::first_bytes(socket, "a.example", authority.client(None), hello);
+        // A SETTINGS frame, or HTTP/1.1's refusal.
+        assert_eq!(said.get(3) == Some(&4), preface, "{protocols:?} {said:?}");
     }
 }

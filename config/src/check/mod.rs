@@ -140,9 +140,15 @@ fn listeners(config: &Config, findings: &mut Findings) {
         address(of_metrics, "admin.metrics_address".to_owned(), &mut taken, findings);
     }
     if !config.admin.is_guarded() {
-        let message = format!("`{}` is open to other machines, and there is no token", config.admin.address);
-        let help = "give `admin.token_file`, or keep to `127.0.0.1`; for scrapers and probes alone there is `admin.metrics_address`";
+        let message = format!(
+            "`{}` is open to other machines, and there is no token and no client certificate",
+            config.admin.address
+        );
+        let help = "give `admin.token_file`, or `admin.tls` with a `client_ca` and certificates required, or keep to `127.0.0.1`; for scrapers and probes alone there is `admin.metrics_address`";
         findings.add_with("admin.address", message, help.to_owned());
+    }
+    if config.admin.metrics_tls.is_some() && config.admin.metrics_address.is_none() {
+        findings.add("admin.metrics_tls", "there is no `metrics_address` that it could be for");
     }
 }
 

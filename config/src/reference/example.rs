@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::access_log::AccessLog;
+use crate::admin::Admin;
 use crate::alerts::{AlertLabel, Alerts};
 use crate::backend::Backend;
 use crate::config::Config;
@@ -73,9 +74,7 @@ pub(super) fn sample() -> Config {
             ..Sign::default()
         });
     }
-    config.admin.token_file = Some("/run/secrets/weir-admin-token".into());
-    config.admin.metrics_address = Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 9902)));
-    config.admin.hosts = ["weir.monitoring.svc", "*.example.org"].map(str::to_owned).to_vec();
+    admin(&mut config.admin);
     config.access_log = Some(AccessLog::default());
     config.telemetry = telemetry();
     config.routes = vec![Route {
@@ -100,6 +99,21 @@ pub(super) fn sample() -> Config {
     config.slos = slos();
     config.alerts = alerts();
     config
+}
+
+fn admin(admin: &mut Admin) {
+    let tls = |name: &str| ListenTls {
+        certificates: vec![CertificateFiles {
+            cert: format!("/etc/weir/{name}.crt"),
+            key: format!("/etc/weir/{name}.key"),
+        }],
+        client_ca: Some("/etc/weir/operators.pem".to_owned()),
+        ..ListenTls::default()
+    };
+    admin.token_file = Some("/run/secrets/weir-admin-token".into());
+    (admin.tls, admin.metrics_tls) = (Some(tls("admin")), Some(tls("metrics")));
+    admin.metrics_address = Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 9902)));
+    admin.hosts = ["weir.monitoring.svc", "*.example.org"].map(str::to_owned).to_vec();
 }
 
 fn telemetry() -> Telemetry {

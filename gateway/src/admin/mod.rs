@@ -16,7 +16,6 @@ mod health;
 mod control;
 mod explain;
 
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +28,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 pub use guard::{Token, TokenError, guarded};
+pub use server::Side;
 
 use crate::app::State;
 use guard::Door;
@@ -39,16 +39,11 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// Serves the admin side until `until` has no sender any more, or the control plane's runtime ends: at its own address, and at that of the metrics if there is one.
-pub async fn serve(
-    admin: TcpListener,
-    metrics: Option<TcpListener>,
-    state: Arc<State>,
-    until: watch::Receiver<()>,
-) {
+pub async fn serve(admin: Side, metrics: Option<Side>, state: Arc<State>, until: watch::Receiver<()>) {
     let router = router(Arc::clone(&state));
     let of_metrics = async {
-        if let Some(socket) = metrics {
-            server::serve(socket, Door::Metrics, router.clone(), Arc::clone(&state), until.clone()).await;
+        if let Some(side) = metrics {
+            server::serve(side, Door::Metrics, router.clone(), Arc::clone(&state), until.clone()).await;
         }
     };
     tokio::join!(

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -23,7 +24,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics::counter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
@@ -32,9 +32,13 @@ use weir_telemetry::names;
 
 use super::guard::{self, Caller, Door};
 use crate::app::State;
+use crate::front::TlsDoor;
+use crate::net::Stream;
 
 /// From one request's end to the next one's head: longer than scrapers' usual interval.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// A client of TLS has this long for the handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A client that takes nothing for so long is gone.
 const WRITE_STALL: Duration = Duration::from_secs(30);
 /// A head, all lines together.
@@ -44,9 +48,28 @@ const HEAD_LINES_MAX: usize = 64;
 /// After `accept` fails for want of descriptors: give others time to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// One address of the admin side.
+#[derive(Debug)]
+pub struct Side {
+    /// Its socket.
+    pub socket: TcpListener,
+    /// Its TLS.
+    pub tls: Option<Arc<TlsDoor>>,
+}
+
+impl Side {
+    /// Another handle of it.
+    ///
+    /// # Errors
+    /// No more descriptors.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { socket: self.socket.try_clone()?, tls: self.tls.clone() })
+    }
+}
+
 /// Accepts and serves until another process has the socket, or the control plane's runtime ends.
 pub(super) async fn serve(
-    socket: TcpListener,
+    Side { socket, tls }: Side,
     door: Door,
     router: Router,
     state: Arc<State>,
@@ -73,10 +96,11 @@ pub(super) async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 let (router, state) = (router.clone(), Arc::clone(&state));
-                let (caller, until) = (Caller { peer, door }, until.clone());
+                let (tls, until) = (tls.clone(), until.clone());
                 connections.spawn(async move {
+                    let _seat = seat;
+                    let Some((stream, caller)) = shake(stream.into(), peer, door, tls).await else { return };
                     connection(stream, caller, router, state, until).await;
-                    drop(seat);
                 });
             }
             Err(error) => {
@@ -94,14 +118,37 @@ async fn over(mut until: watch::Receiver<()>) {
     while until.changed().await.is_ok() {}
 }
 
+/// TLS, where there is some, and who asks.
+async fn shake(
+    mut stream: Stream,
+    peer: SocketAddr,
+    door: Door,
+    tls: Option<Arc<TlsDoor>>,
+) -> Option<(Stream, Caller)> {
+    stream.set_nodelay();
+    if let Some(tls) = tls {
+        let shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, stream.accept_tls(tls.config()));
+        let shaken = shaken.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        match shaken {
+            Ok(shaken) => stream = shaken,
+            Err(error) => {
+                counter!(names::ADMIN_DENIED, "reason" => "tls").increment(1);
+                tracing::debug!(%error, %peer, "no TLS with a client of the admin side");
+                return None;
+            }
+        }
+    }
+    let certified = stream.is_certified();
+    Some((stream, Caller { peer, door, certified }))
+}
+
 async fn connection(
-    stream: TcpStream,
+    stream: Stream,
     caller: Caller,
     router: Router,
     state: Arc<State>,
     until: watch::Receiver<()>,
 ) {
-    let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         answer(request.map(Body::new), caller, router.clone(), Arc::clone(&state))
     });
@@ -166,12 +213,12 @@ fn protect(headers: &mut HeaderMap) {
 
 /// A socket whose other side has to take what is written within [`WRITE_STALL`].
 struct Impatient {
-    stream: TcpStream,
+    stream: Stream,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Impatient {
-    const fn new(stream: TcpStream) -> Self {
+    const fn new(stream: Stream) -> Self {
         Self { stream, stalled: None }
     }
 

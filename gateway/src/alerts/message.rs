@@ -117,7 +117,8 @@ fn page(alert: &Alert, config: &Config) -> String {
 
 /// The admin side as people reach it, without a slash behind it.
 pub(super) fn external_url(config: &Config) -> String {
-    let own = || format!("http://{}", config.admin.address);
+    let scheme = if config.admin.tls.is_some() { "https" } else { "http" };
+    let own = || format!("{scheme}://{}", config.admin.address);
     let url = config.alerts.external_url.as_ref().map_or_else(own, ToString::to_string);
     url.trim_end_matches('/').to_owned()
 }

@@ -1,16 +1,22 @@
 //! Commands for a running gateway: `reload`, `drain`, and what `config diff` asks it for. One HTTP request to its admin side.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+use weir_config::{CertificateFiles, Endpoint, EndpointError, UpstreamTls};
 
 use super::{DiffArgs, RunningArgs, serve};
 use crate::life::{Adjust, Origin, Source};
+use crate::net::tls::{ClientTls, TlsError};
+use crate::net::{self, connect};
 
+/// A gateway that runs accepts within this time, TLS among it.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// A reload may have to wait for a slow disk.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// Longest answer that is read.
@@ -73,6 +79,15 @@ pub(super) fn diff(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     Ok(if args.exit_code && !changes.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// An address as it is given to `--admin`.
+///
+/// # Errors
+/// It is no endpoint.
+pub(super) fn admin(text: &str) -> Result<Endpoint, EndpointError> {
+    let has_scheme = text.contains("://") || text.contains("unix:");
+    if has_scheme { text.parse() } else { format!("http://{text}").parse() }
+}
+
 fn ask(args: &RunningArgs, method: &str, path: &str) -> anyhow::Result<(u16, Value)> {
     let token = match &args.token_file {
         Some(file) => {
@@ -82,23 +97,40 @@ fn ask(args: &RunningArgs, method: &str, path: &str) -> anyhow::Result<(u16, Val
         }
         None => String::new(),
     };
-    exchange(
-        args.admin,
-        &format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\n{token}connection: close\r\ncontent-length: 0\r\n\r\n",
-            args.admin
-        ),
-    )
-    .with_context(|| format!("cannot ask the gateway at {}", args.admin))
+    let host = args.admin.authority();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\n{token}connection: close\r\ncontent-length: 0\r\n\r\n"
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answer = runtime.block_on(exchange(args, &request));
+    answer.with_context(|| format!("cannot ask the gateway at {}", args.admin))
 }
 
-fn exchange(address: SocketAddr, request: &str) -> anyhow::Result<(u16, Value)> {
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
-    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-    stream.write_all(request.as_bytes())?;
-    let mut answer = String::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
+async fn exchange(args: &RunningArgs, request: &str) -> anyhow::Result<(u16, Value)> {
+    let tls = args.admin.tls().then(|| tls(args)).transpose()?;
+    let opened = connect::open(&args.admin, tls.as_ref().map(|tls| (&tls.h1, &tls.name)));
+    let mut stream = timeout(CONNECT_WITHIN, opened).await.context("nobody answers")??;
+    let answer = timeout(ANSWER_WITHIN, async {
+        stream.write_all(request.as_bytes()).await?;
+        stream.flush().await?;
+        let mut answer = Vec::new();
+        stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await?;
+        std::io::Result::Ok(answer)
+    });
+    let answer = answer.await.context("no answer in time")??;
+    let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).context("no HTTP status")?;
     Ok((status, serde_json::from_str(body).unwrap_or_else(|_| Value::from(body.trim()))))
+}
+
+fn tls(args: &RunningArgs) -> Result<ClientTls, TlsError> {
+    let files = args.client_cert.clone().zip(args.client_key.clone());
+    let settings = UpstreamTls {
+        ca: args.ca.clone(),
+        client: files.map(|(cert, key)| CertificateFiles { cert, key }),
+        server_name: args.server_name.clone(),
+        insecure_skip_verify: false,
+    };
+    net::tls::client(&args.admin, Some(&settings))
 }

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use weir_config::{BackendFlag, ListenAddress};
+use weir_config::{BackendFlag, Endpoint, ListenAddress};
 
 use crate::demo;
 
@@ -50,7 +50,9 @@ enum Command {
     )]
     Explain(explain::ExplainArgs),
     /// Make a running gateway load its configuration file anew: all of it or nothing
-    #[command(after_help = "Examples:\n  weir reload\n  weir reload --admin 127.0.0.1:9901")]
+    #[command(
+        after_help = "Examples:\n  weir reload\n  weir reload --admin https://127.0.0.1:9901 --ca ca.pem --client-cert me.crt --client-key me.key --server-name weir.example.org"
+    )]
     Reload(RunningArgs),
     /// Make a running gateway finish what is in flight and end
     #[command(after_help = "Examples:\n  weir drain\n  weir drain --admin 127.0.0.1:9901")]
@@ -125,12 +127,24 @@ struct CheckArgs {
 /// Which running gateway.
 #[derive(Debug, Args)]
 struct RunningArgs {
-    /// Its admin side
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9901", env = "WEIR_ADMIN")]
-    admin: SocketAddr,
+    /// Its admin side: HOST:PORT, or https://HOST:PORT where that has TLS
+    #[arg(long, value_name = "URL", default_value = "127.0.0.1:9901", env = "WEIR_ADMIN", value_parser = ask::admin)]
+    admin: Endpoint,
     /// File with the bearer token, if the admin side wants one
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// PEM file of the authorities that may have signed its certificate [default: those of the system]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<String>,
+    /// PEM file of the client certificate to show
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    client_cert: Option<String>,
+    /// PEM file of its private key
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    client_key: Option<String>,
+    /// The name that its certificate is for [default: the host of --admin]
+    #[arg(long, value_name = "NAME")]
+    server_name: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use weir_config::{ListenLimits, Listener, ProxyProtocol};
+use weir_config::{HttpProtocol, ListenLimits, Listener, ProxyProtocol};
 
 use super::tls::TlsDoor;
 
@@ -38,6 +38,8 @@ pub struct Settings {
     pub limits: Rc<ListenLimits>,
     /// Its TLS.
     pub tls: Option<Arc<TlsDoor>>,
+    /// What is spoken.
+    pub protocols: Rc<[HttpProtocol]>,
     /// Whether a PROXY header comes first.
     pub proxy_protocol: ProxyProtocol,
 }
@@ -82,8 +84,8 @@ impl Door {
 
 impl Settings {
     fn new(listener: Listener, tls: Option<Arc<TlsDoor>>) -> Self {
-        let Listener { name, limits, proxy_protocol, .. } = listener;
-        Self { name, limits: Rc::new(limits), tls, proxy_protocol }
+        let Listener { name, limits, proxy_protocol, protocols, .. } = listener;
+        Self { name, limits: Rc::new(limits), tls, protocols: protocols.into(), proxy_protocol }
     }
 }
 

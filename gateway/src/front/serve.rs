@@ -6,8 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use metrics::{counter, gauge};
-use tokio_rustls::TlsAcceptor;
-use weir_config::{ListenLimits, ProxyProtocol};
+use weir_config::{HttpProtocol, ListenLimits, ProxyProtocol};
 use weir_telemetry::names;
 
 use super::detect::{self, Protocol};
@@ -159,6 +158,9 @@ async fn connection(
             () = silent(&door) => return,
         },
     };
+    let Some(protocol) = spoken(protocol, &settings.protocols) else {
+        return refuse(&door, "protocol", &io::ErrorKind::Unsupported.into());
+    };
     counter!(names::HTTP_CONNECTIONS, "listener" => door.name(), "protocol" => protocol.as_str())
         .increment(1);
     if door.is_closing() {
@@ -173,6 +175,15 @@ async fn connection(
         Protocol::Http2 => {
             h2::serve(&worker, &settings.limits, guard, &conn).await;
         }
+    }
+}
+
+/// As what it is served. HTTP/2's preface where that is not spoken is a request in HTTP/1.1 that is refused there (505).
+fn spoken(told: Protocol, protocols: &[HttpProtocol]) -> Option<Protocol> {
+    let speaks = |protocol| protocols.contains(&protocol);
+    match told {
+        Protocol::Http2 if speaks(HttpProtocol::H2) => Some(Protocol::Http2),
+        _ => speaks(HttpProtocol::Http1).then_some(Protocol::Http1),
     }
 }
 
@@ -197,12 +208,12 @@ async fn shake(
         let told = proxy_protocol::read(&mut stream).await.map_err(|error| ("proxy_protocol", error))?;
         peer = told.unwrap_or(peer);
     }
-    match (&settings.tls, stream) {
-        (Some(tls), Stream::Tcp(tcp)) => {
-            let accepted = TlsAcceptor::from(tls.config()).accept(tcp).await;
-            accepted.map(|tls| (Stream::TlsServer(Box::new(tls)), peer)).map_err(|error| ("tls", error))
+    match &settings.tls {
+        Some(tls) => {
+            let accepted = stream.accept_tls(tls.config()).await;
+            accepted.map(|stream| (stream, peer)).map_err(|error| ("tls", error))
         }
-        (_, stream) => Ok((stream, peer)),
+        None => Ok((stream, peer)),
     }
 }
 

@@ -11,7 +11,7 @@ use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use weir_config::{ClientCertificates, ListenTls, TlsVersion};
+use weir_config::{ClientCertificates, HttpProtocol, ListenTls, TlsVersion};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::net::tls::{TlsError, certificates, private_key, provider, roots};
@@ -20,6 +20,7 @@ use crate::net::tls::{TlsError, certificates, private_key, provider, roots};
 #[derive(Debug)]
 pub struct TlsDoor {
     settings: ListenTls,
+    protocols: Vec<HttpProtocol>,
     current: ArcSwap<ServerConfig>,
     /// Of the files' bytes.
     seen: AtomicU64,
@@ -39,14 +40,15 @@ pub struct Expiry {
 }
 
 impl TlsDoor {
-    /// Reads every file.
+    /// Reads every file. `protocols`: what ALPN offers, the best first.
     ///
     /// # Errors
     /// The first file that does not do.
-    pub fn load(settings: &ListenTls) -> Result<Self, TlsError> {
-        let config = server_config(settings)?;
+    pub fn load(settings: &ListenTls, protocols: &[HttpProtocol]) -> Result<Self, TlsError> {
+        let config = server_config(settings, protocols)?;
         Ok(Self {
             settings: settings.clone(),
+            protocols: protocols.to_vec(),
             current: ArcSwap::from_pointee(config),
             seen: AtomicU64::new(fingerprint(settings)),
             told: AtomicU64::new(0),
@@ -59,8 +61,8 @@ impl TlsDoor {
     }
 
     /// Whether it is of these settings.
-    pub fn is_of(&self, settings: &ListenTls) -> bool {
-        self.settings == *settings
+    pub fn is_of(&self, settings: &ListenTls, protocols: &[HttpProtocol]) -> bool {
+        self.settings == *settings && self.protocols == protocols
     }
 
     /// Reads the files again if they have changed; true when new ones are in use.
@@ -72,7 +74,7 @@ impl TlsDoor {
         if self.seen.swap(seen, Ordering::Relaxed) == seen {
             return Ok(false);
         }
-        self.current.store(Arc::new(server_config(&self.settings)?));
+        self.current.store(Arc::new(server_config(&self.settings, &self.protocols)?));
         Ok(true)
     }
 
@@ -94,7 +96,7 @@ fn fingerprint(settings: &ListenTls) -> u64 {
     hasher.finish()
 }
 
-fn server_config(settings: &ListenTls) -> Result<ServerConfig, TlsError> {
+fn server_config(settings: &ListenTls, protocols: &[HttpProtocol]) -> Result<ServerConfig, TlsError> {
     let provider = provider();
     let versions: &[&rustls::SupportedProtocolVersion] = match settings.min_version {
         TlsVersion::V1_2 => &[&TLS13, &TLS12],
@@ -128,7 +130,7 @@ fn server_config(settings: &ListenTls) -> Result<ServerConfig, TlsError> {
         }
     };
     let mut config = builder.with_cert_resolver(Arc::new(ByName(keys)));
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.alpn().to_vec()).collect();
     Ok(config)
 }
 
@@ -191,7 +193,7 @@ mod tests {
     fn files_that_are_not_there_are_named() {
         let files = weir_config::CertificateFiles { cert: "/nowhere.crt".into(), key: "/nowhere.key".into() };
         let settings = ListenTls { certificates: vec![files], ..ListenTls::default() };
-        let error = TlsDoor::load(&settings).unwrap_err();
+        let error = TlsDoor::load(&settings, &[HttpProtocol::Http1]).unwrap_err();
         assert!(error.to_string().starts_with("/nowhere.crt: "), "{error}");
     }
 }

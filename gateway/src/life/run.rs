@@ -3,7 +3,6 @@
 //! The drain: `/readyz` says 503 at once; connections are still accepted for `drain.delay`; then listeners close, connections end after
 //! what they are serving (HTTP/1.1 `Connection: close`, HTTP/2 GOAWAY), and at `drain.deadline` what is left is cut.
 
-use std::net::TcpListener;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,8 +14,10 @@ use super::file::{LOOK_EVERY, Watched};
 use super::fleet::Fleet;
 use super::inherited::{Given, Role};
 use super::reload::{self, ReloadError, Reloaded};
+use super::sockets::refresh;
 use super::source::{Loaded, Source};
 use super::{Ask, notify, pulse};
+use crate::admin::Side;
 use crate::app::State;
 use crate::front::Listening;
 use crate::{admin, alerts, control, sign};
@@ -40,9 +41,9 @@ pub struct Control {
     /// Where the configuration came from; none: it cannot be loaded again.
     pub source: Option<Source>,
     /// The admin side's socket.
-    pub admin: TcpListener,
+    pub admin: Side,
     /// The socket for metrics alone.
-    pub metrics: Option<TcpListener>,
+    pub metrics: Option<Side>,
     /// What it is asked to do.
     pub asks: mpsc::UnboundedReceiver<Ask>,
     /// Tells that the drain is wanted.
@@ -105,7 +106,7 @@ fn start_tasks(control: &mut Control) -> watch::Sender<()> {
     let state = &control.state;
     let (serving_admin, admin_over) = watch::channel(());
     if let Ok(admin) = control.admin.try_clone() {
-        let metrics = control.metrics.as_ref().and_then(|socket| socket.try_clone().ok());
+        let metrics = control.metrics.as_ref().and_then(|side| side.try_clone().ok());
         tokio::task::spawn(admin::serve(admin, metrics, Arc::clone(state), admin_over));
     }
     tokio::task::spawn(alerts::run(Arc::clone(state), control.want_drain.subscribe()));
@@ -160,8 +161,7 @@ async fn serve(control: &mut Control, serving_admin: &mut Option<watch::Sender<(
                 }
             }
             _ = certificates.tick() => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-                control.fleet.sockets.refresh_tls(i64::try_from(now).unwrap_or(i64::MAX));
+                refresh_certificates(control);
             }
             _ = look.tick() => {
                 if file.as_mut().is_some_and(Watched::look) {
@@ -172,15 +172,26 @@ async fn serve(control: &mut Control, serving_admin: &mut Option<watch::Sender<(
     }
 }
 
+fn refresh_certificates(control: &Control) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    control.fleet.sockets.refresh_tls(now);
+    for (name, side) in [("admin", Some(&control.admin)), ("admin_metrics", control.metrics.as_ref())] {
+        if let Some(tls) = side.and_then(|side| side.tls.as_ref()) {
+            refresh(name, tls, now);
+        }
+    }
+}
+
 /// Every listening socket, for another process.
 fn handles(control: &Control) -> std::io::Result<Vec<Given>> {
     let asked = control.state.shared.load().config.admin.address;
-    let socket = Listening::Tcp(control.admin.try_clone()?);
+    let socket = Listening::Tcp(control.admin.socket.try_clone()?);
     let mut all = vec![Given { role: Role::Admin, asked: Some(asked.into()), socket }];
-    if let (Some(asked), Some(socket)) =
+    if let (Some(asked), Some(side)) =
         (control.state.shared.load().config.admin.metrics_address, &control.metrics)
     {
-        let socket = Listening::Tcp(socket.try_clone()?);
+        let socket = Listening::Tcp(side.socket.try_clone()?);
         all.push(Given { role: Role::Admin, asked: Some(asked.into()), socket });
     }
     for open in control.fleet.sockets.iter() {

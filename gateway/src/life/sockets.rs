@@ -160,10 +160,10 @@ impl Opening {
 /// A listener's TLS: what is there already if its settings are the same, else read from its files.
 fn door(listener: &Listener, earlier: Option<&Arc<TlsDoor>>) -> io::Result<Option<Arc<TlsDoor>>> {
     let Some(settings) = &listener.tls else { return Ok(None) };
-    if let Some(earlier) = earlier.filter(|earlier| earlier.is_of(settings)) {
+    if let Some(earlier) = earlier.filter(|earlier| earlier.is_of(settings, &listener.protocols)) {
         return Ok(Some(Arc::clone(earlier)));
     }
-    let loaded = TlsDoor::load(settings).map_err(|error| {
+    let loaded = TlsDoor::load(settings, &listener.protocols).map_err(|error| {
         io::Error::new(io::ErrorKind::InvalidInput, format!("TLS of listener {:?}: {error}", listener.name))
     })?;
     Ok(Some(Arc::new(loaded)))
@@ -172,7 +172,8 @@ fn door(listener: &Listener, earlier: Option<&Arc<TlsDoor>>) -> io::Result<Optio
 /// A certificate that ends within this time is worth a warning.
 const EXPIRES_SOON_SECONDS: i64 = 30 * 24 * 3600;
 
-fn refresh(name: &str, tls: &TlsDoor, now: i64) {
+/// Reads certificates again that have changed, and says when each ends. `now` in seconds since 1970.
+pub(super) fn refresh(name: &str, tls: &TlsDoor, now: i64) {
     let count = |result: &'static str| {
         counter!(names::TLS_RELOADS, "listener" => name.to_owned(), "result" => result).increment(1);
     };

@@ -1,4 +1,4 @@
-//! Opens a connection to an endpoint: TCP, TLS over it, or a Unix socket. The caller limits the time.
+//! Opens a connection to an endpoint: TCP or a Unix socket, and TLS over it. The caller limits the time.
 
 use std::io;
 use std::sync::Arc;
@@ -6,8 +6,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::TlsConnector;
-use weir_config::{Endpoint, Transport};
+use weir_config::Endpoint;
 
 use super::Stream;
 
@@ -30,18 +29,20 @@ pub async fn open(
     endpoint: &Endpoint,
     tls: Option<(&Arc<ClientConfig>, &ServerName<'static>)>,
 ) -> Result<Stream, OpenError> {
-    if let Transport::Unix(path) = &endpoint.transport {
-        return UnixStream::connect(path).await.map(Stream::Unix).map_err(OpenError::Connect);
-    }
-    let tcp =
-        TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await.map_err(OpenError::Connect)?;
-    tcp.set_nodelay(true).map_err(OpenError::Connect)?;
+    let stream = plain(endpoint).await.map_err(OpenError::Connect)?;
     if !endpoint.tls() {
-        return Ok(Stream::Tcp(tcp));
+        return Ok(stream);
     }
     let (config, name) =
         tls.ok_or_else(|| OpenError::Tls(io::Error::new(io::ErrorKind::InvalidInput, "no TLS is set up")))?;
-    let connector = TlsConnector::from(Arc::clone(config));
-    let stream = connector.connect(name.clone(), tcp).await.map_err(OpenError::Tls)?;
-    Ok(Stream::TlsClient(Box::new(stream)))
+    stream.connect_tls(Arc::clone(config), name.clone()).await.map_err(OpenError::Tls)
+}
+
+async fn plain(endpoint: &Endpoint) -> io::Result<Stream> {
+    if let Some(path) = endpoint.path() {
+        return UnixStream::connect(path).await.map(Stream::Unix);
+    }
+    let tcp = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
+    tcp.set_nodelay(true)?;
+    Ok(Stream::Tcp(tcp))
 }

@@ -7,12 +7,15 @@ pub mod connect;
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::{client, server};
+use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 /// A connection's socket.
 #[derive(Debug)]
@@ -22,9 +25,18 @@ pub enum Stream {
     /// A Unix socket.
     Unix(UnixStream),
     /// A client's TLS.
-    TlsServer(Box<server::TlsStream<TcpStream>>),
+    TlsServer(Box<server::TlsStream<Socket>>),
     /// TLS to a backend.
-    TlsClient(Box<client::TlsStream<TcpStream>>),
+    TlsClient(Box<client::TlsStream<Socket>>),
+}
+
+/// What lies below TLS.
+#[derive(Debug)]
+pub enum Socket {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A Unix socket.
+    Unix(UnixStream),
 }
 
 impl From<TcpStream> for Stream {
@@ -36,14 +48,59 @@ impl From<TcpStream> for Stream {
 impl Stream {
     /// From here on a close is a reset.
     pub fn reset_on_close(&self) {
-        let tcp = match self {
-            Self::Tcp(stream) => stream,
+        let socket = match self {
             Self::TlsServer(stream) => stream.get_ref().0,
             Self::TlsClient(stream) => stream.get_ref().0,
+            Self::Tcp(tcp) => return reset(tcp),
             // A Unix socket knows no reset; its other side sees an end in either case.
             Self::Unix(_) => return,
         };
-        let _ = socket2::SockRef::from(tcp).set_linger(Some(Duration::ZERO));
+        if let Socket::Tcp(tcp) = socket {
+            reset(tcp);
+        }
+    }
+
+    /// What is written goes at once.
+    pub fn set_nodelay(&self) {
+        if let Self::Tcp(tcp) = self {
+            let _ = tcp.set_nodelay(true);
+        }
+    }
+
+    /// Begins TLS with a client.
+    ///
+    /// # Errors
+    /// The handshake failed.
+    pub async fn accept_tls(self, config: Arc<ServerConfig>) -> io::Result<Self> {
+        let accepted = TlsAcceptor::from(config).accept(self.under_tls()?).await?;
+        Ok(Self::TlsServer(Box::new(accepted)))
+    }
+
+    /// Begins TLS with a server of this name.
+    ///
+    /// # Errors
+    /// The handshake failed.
+    pub async fn connect_tls(self, config: Arc<ClientConfig>, name: ServerName<'static>) -> io::Result<Self> {
+        let connected = TlsConnector::from(config).connect(name, self.under_tls()?).await?;
+        Ok(Self::TlsClient(Box::new(connected)))
+    }
+
+    /// Whether the other side is a client that has shown a certificate, which was verified.
+    pub fn is_certified(&self) -> bool {
+        match self {
+            Self::TlsServer(stream) => {
+                stream.get_ref().1.peer_certificates().is_some_and(|chain| !chain.is_empty())
+            }
+            Self::TlsClient(_) | Self::Tcp(_) | Self::Unix(_) => false,
+        }
+    }
+
+    fn under_tls(self) -> io::Result<Socket> {
+        match self {
+            Self::Tcp(stream) => Ok(Socket::Tcp(stream)),
+            Self::Unix(stream) => Ok(Socket::Unix(stream)),
+            Self::TlsServer(_) | Self::TlsClient(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        }
     }
 
     /// The protocol that TLS has agreed on (RFC 7301), if any.
@@ -54,6 +111,10 @@ impl Stream {
             Self::Tcp(_) | Self::Unix(_) => None,
         }
     }
+}
+
+fn reset(tcp: &TcpStream) {
+    let _ = socket2::SockRef::from(tcp).set_linger(Some(Duration::ZERO));
 }
 
 /// Calls the same method of whichever socket it is.
@@ -97,5 +158,47 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}
+
+/// Calls the same method of whichever socket lies below.
+macro_rules! below {
+    ($self:ident, $socket:ident => $call:expr) => {
+        match $self.get_mut() {
+            Self::Tcp($socket) => $call,
+            Self::Unix($socket) => $call,
+        }
+    };
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        below!(self, socket => Pin::new(socket).poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        below!(self, socket => Pin::new(socket).poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        below!(self, socket => Pin::new(socket).poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        below!(self, socket => Pin::new(socket).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        below!(self, socket => Pin::new(socket).poll_shutdown(cx))
     }
 }

@@ -5,8 +5,8 @@
 //! | any | `Host` is an IP address, `localhost`, a name without a dot, or in `admin.hosts` (DNS rebinding), else 421 |
 //! | any | not made by a page of another origin (`Origin`, `Sec-Fetch-Site`); links into the admin side may be followed. Else 403 |
 //! | `/healthz`, `/readyz` | always |
-//! | reads | on a loopback address; elsewhere with the token, else 401 |
-//! | writes: every method but GET and HEAD | with the token where there is one, else 401; where there is none, from this machine, else 403; never as a form, else 415 |
+//! | reads | on a loopback address; elsewhere with the token or a client certificate, else 401 |
+//! | writes: every method but GET and HEAD | with a client certificate, or with the token where there is one, else 401; where there is none, from this machine, else 403; never as a form, else 415 |
 //! | on `admin.metrics_address` | `/metrics`, `/healthz`, `/readyz` alone, GET and HEAD, without a token |
 
 mod host;
@@ -38,6 +38,8 @@ pub(super) enum Door {
 pub(super) struct Caller {
     pub(super) peer: SocketAddr,
     pub(super) door: Door,
+    /// Whether it has shown a certificate that `tls.client_ca` has signed.
+    pub(super) certified: bool,
 }
 
 /// What a request was found to be entitled to, for the pages behind.
@@ -54,9 +56,11 @@ pub(super) enum Denied {
     Host,
     #[error("a page of another origin may not ask")]
     Origin,
-    #[error("this needs the token of admin.token_file: Authorization: Bearer …")]
+    #[error(
+        "this needs the token of admin.token_file (Authorization: Bearer …), or a client certificate where admin.tls has a client_ca"
+    )]
     Token,
-    #[error("without admin.token_file only this machine may change something")]
+    #[error("without admin.token_file or a client certificate only this machine may change something")]
     Elsewhere,
     #[error("a form may not change anything; send application/json, or no body")]
     Form,
@@ -140,14 +144,15 @@ fn granted(
             (false, _) => Err(Denied::NotHere),
         };
     }
-    let needs_token = admin.token_file.is_some() && !(reads && is_loopback(admin.address.ip()));
+    let needs_token =
+        admin.token_file.is_some() && !caller.certified && !(reads && is_loopback(admin.address.ip()));
     if needs_token && !(reads && is_health) && !bearer(headers).is_some_and(is_token) {
         return Err(Denied::Token);
     }
     if reads {
         return Ok(Granted::Read);
     }
-    if admin.token_file.is_none() && !is_loopback(caller.peer.ip()) {
+    if admin.token_file.is_none() && !caller.certified && !is_loopback(caller.peer.ip()) {
         return Err(Denied::Elsewhere);
     }
     if is_form(headers) { Err(Denied::Form) } else { Ok(Granted::Write) }

@@ -26,7 +26,11 @@ fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Request {
 }
 
 fn ask(admin: &Admin, (door, peer): (Door, &str), request: &Request) -> Result<Granted, Denied> {
-    granted(request, Caller { peer: peer.parse().unwrap(), door }, admin, |shown| shown == TOKEN)
+    granted(request, caller((door, peer), false), admin, |shown| shown == TOKEN)
+}
+
+fn caller((door, peer): (Door, &str), certified: bool) -> Caller {
+    Caller { peer: peer.parse().unwrap(), door, certified }
 }
 
 const HOST: (&str, &str) = ("host", "127.0.0.1:9901");
@@ -73,6 +77,21 @@ fn a_token_is_needed_for_every_write_and_elsewhere_for_reads_too() {
         }
         let two = request("POST", "/-/drain", &[HOST, GOOD, GOOD]);
         assert_eq!(ask(admin, at, &two), Err(Denied::Token), "two cannot both be meant");
+    }
+}
+
+#[test]
+fn a_client_certificate_stands_for_the_token_and_for_nothing_else() {
+    let far = |door| caller((door, FAR), true);
+    for token in [true, false] {
+        let admin = admin("0.0.0.0:9901", token);
+        let asked =
+            |door, request: &Request| granted(request, far(door), &admin, |shown: &[u8]| shown == TOKEN);
+        assert_eq!(asked(Door::Admin, &request("GET", "/metrics", &[HOST])), Ok(Granted::Read));
+        assert_eq!(asked(Door::Admin, &request("POST", "/-/drain", &[HOST])), Ok(Granted::Write));
+        let page = [HOST, ("origin", "http://evil.example")];
+        assert_eq!(asked(Door::Admin, &request("POST", "/-/drain", &page)), Err(Denied::Origin));
+        assert_eq!(asked(Door::Metrics, &request("POST", "/-/drain", &[HOST])), Err(Denied::NotHere));
     }
 }
 
