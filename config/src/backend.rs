@@ -6,12 +6,12 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::dialect::RequestRule;
+use crate::dialect::{Plane, RequestRule};
 use crate::endpoint::Endpoint;
 use crate::naming::Naming;
 use crate::sign::Sign;
 use crate::starts::Starts;
-use crate::state::StatePoll;
+use crate::state::{StatePoll, StateSource};
 use crate::tls::UpstreamTls;
 use crate::units::{DurationText, duration, duration_within};
 use crate::values::ValueRule;
@@ -75,6 +75,16 @@ pub struct Backend {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub sign: Option<Sign>,
+}
+
+impl Backend {
+    /// Whether one management address stands for several endpoints, so that what these pages tell there is told of none of them.
+    #[must_use]
+    pub fn shares_management(&self, pages: &[StateSource]) -> bool {
+        self.endpoints.len() > 1
+            && self.management.is_some()
+            && pages.iter().any(|page| page.plane == Plane::Management)
+    }
 }
 
 impl Default for Backend {

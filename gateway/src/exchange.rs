@@ -18,7 +18,7 @@ use crate::front::Conn;
 use crate::grpc;
 use crate::identify::{Identity, ModelName};
 use crate::numbers::Numbers;
-use crate::residency::{InferTicket, LoadOutcome, LoadTicket, Models};
+use crate::residency::{InferTicket, Load, LoadOutcome, LoadTicket, Models, Served};
 use crate::worker::Worker;
 
 /// One request.
@@ -43,6 +43,8 @@ pub struct Exchange {
     /// Its line in the access log, if it may leave one.
     access: Option<access::Pending>,
     queued: Duration,
+    /// The place of the endpoint that was asked, among those of its backend.
+    place: Option<usize>,
     settled: bool,
 }
 
@@ -111,6 +113,7 @@ impl Exchange {
             trace: None,
             access: None,
             queued: Duration::ZERO,
+            place: None,
             settled: false,
         }
     }
@@ -157,31 +160,34 @@ impl Exchange {
         self.subject = subject;
     }
 
+    /// The endpoint at this place of its backend's was asked.
+    pub fn went_to(&mut self, place: Option<usize>) {
+        self.place = place;
+    }
+
     /// The answer's head has come.
     pub fn answered(&mut self, verdict: Verdict) {
         self.verdict = verdict;
+        let served = self.served(self.began.elapsed());
         self.upload.stop_keeping();
         let Some(status) = verdict.status else { return };
         match &mut self.subject {
             Subject::Load { identity, ticket } => {
                 let Some(ticket) = ticket.take() else { return };
-                let settled = ticket.answered(status, self.worker.epoch.elapsed());
-                if settled.outcome == LoadOutcome::Failed {
+                let settled = ticket.answered(status, served.place, served.now);
+                if settled.outcome == LoadOutcome::Failed && !settled.is_told {
                     let name = settled.label.unwrap_or_else(|| identity.name.clone());
                     self.happened(&name, Lifecycle::LoadFailed);
                 }
             }
             Subject::Unload { identity, models } => {
-                let Some(evicted) =
-                    models.unload_answered(identity.resident(), status, self.worker.epoch.elapsed())
-                else {
-                    return;
-                };
+                let evicted = models.unload_answered(identity.resident(), status, served);
+                let Some(evicted) = evicted.filter(|evicted| !evicted.is_told) else { return };
                 let name = evicted.label.unwrap_or_else(|| identity.name.clone());
-                if let Some(took) = evicted.load {
-                    self.happened(&name, Lifecycle::Loaded { took });
+                if let Some(load) = evicted.load {
+                    self.loaded(&name, load);
                 }
-                self.happened(&name, Lifecycle::Evicted);
+                self.happened(&name, Lifecycle::Evicted { age: evicted.age });
             }
             Subject::None | Subject::Infer { .. } | Subject::Control => {}
         }
@@ -224,10 +230,11 @@ impl Exchange {
 
     /// No connection was made: a load call never reached its backend.
     pub fn never_sent(&mut self) {
+        let now = self.now();
         if let Subject::Load { ticket, .. } = &mut self.subject
             && let Some(ticket) = ticket.take()
         {
-            ticket.never_sent();
+            ticket.never_sent(now);
         }
     }
 
@@ -239,18 +246,19 @@ impl Exchange {
     /// The answer said that the model is being loaded: its next success is cold.
     pub fn told_loading(&self) {
         if let Subject::Infer { identity, models, .. } = &self.subject {
-            models.told_loading(identity.resident(), self.now());
+            models.told_loading(identity.resident(), self.place, self.now());
         }
     }
 
     /// Hot or cold, as far as it is known before the answer's end; settling it decides.
     pub fn start_so_far(&self) -> Option<Start> {
-        let Subject::Infer { models, ticket, .. } = &self.subject else { return None };
+        let Subject::Infer { identity, models, ticket } = &self.subject else { return None };
         if self.verdict.outcome != Some(Outcome::Ok) {
             return None;
         }
         let told = self.verdict.start.map(|(start, _)| start);
-        told.or_else(|| models.infer_would_be(ticket.as_ref()?, self.now()))
+        let served = self.served(self.began.elapsed());
+        told.or_else(|| models.infer_would_be(ticket.as_ref()?, identity.resident(), served))
     }
 
     /// Settles it; later calls do nothing.
@@ -271,12 +279,16 @@ impl Exchange {
             queue_ns: nanos(self.queued),
             request_bytes: self.upload.bytes() + self.tunnelled_bytes,
             response_bytes: self.response_bytes,
-            load_ns: load.map(nanos),
+            load_ns: load.and_then(|load| load.took).map(nanos),
         };
         let model = self.counted_under(outcome);
         let now = self.began.duration_since(self.worker.epoch) + duration;
         self.numbers.record(&told, &self.worker.recorder, model, now);
         self.worker.recorder.end(model, &observation);
+        // A load without a time is none of the observation's, nor is that it came soon.
+        if let Some(load) = load {
+            self.beside(model, load);
+        }
         crate::trace::keep(&self.worker.recorder, model, &observation, self.trace);
         if outcome != Outcome::Ok {
             histogram!(names::ERROR_DURATION, "outcome" => outcome.as_str()).record(duration.as_secs_f64());
@@ -315,32 +327,47 @@ impl Exchange {
         }
     }
 
-    /// Hot or cold: by header, else by the load time that the answer's body tells, else by what passed through, else by what the server tells when it is asked; and a load to count with it.
-    fn start(
-        &mut self,
-        outcome: Outcome,
-        duration: Duration,
-    ) -> (Option<(Start, Evidence)>, Option<Duration>) {
+    /// Hot or cold: by header, else by the load time that the answer's body tells, else by what the residency room knows; and a load to
+    /// count with it.
+    fn start(&mut self, outcome: Outcome, duration: Duration) -> (Option<(Start, Evidence)>, Option<Load>) {
+        let served = self.served(duration);
         let Subject::Infer { identity, models, ticket } = &mut self.subject else { return (None, None) };
         if outcome != Outcome::Ok {
             return (None, None);
         }
-        let now = self.began.duration_since(self.worker.epoch) + duration;
-        // The token of a load is consumed also when a header has decided.
-        let seen = ticket
-            .take()
-            .map(|ticket| models.infer_answered(ticket, identity.resident(), &identity.name, now))
-            .unwrap_or_default();
-        let began = self.began.duration_since(self.worker.epoch);
-        let state = models.state_answered(identity.resident(), &identity.name, began, now);
-        let state = state.map(|start| (start, Evidence::State));
         let (told, load) = self.numbers.start();
-        (self.verdict.start.or(told).or(seen.start).or(state), self.verdict.load.or(load).or(seen.load))
+        let Some(ticket) = ticket.take() else { return (self.verdict.start.or(told), None) };
+        let took = self.verdict.load.or(load);
+        // The token of a load is consumed also when a header has decided.
+        let seen = models.infer_answered(ticket, identity.resident(), &identity.name, served, took);
+        (self.verdict.start.or(told).or(seen.start), seen.load)
+    }
+
+    fn served(&self, duration: Duration) -> Served {
+        let began = self.began.duration_since(self.worker.epoch);
+        Served { place: self.place, began, now: began + duration }
+    }
+
+    fn loaded(&self, name: &ModelName, load: Load) {
+        self.happened(name, Lifecycle::Loaded { took: load.took });
+        if load.reload {
+            self.happened(name, Lifecycle::Reloaded);
+        }
+    }
+
+    /// What the observation of a request does not count of a load.
+    fn beside(&self, model: ModelRef, load: Load) {
+        if load.took.is_none() {
+            self.worker.recorder.lifecycle(model, Lifecycle::Loaded { took: None });
+        }
+        if load.reload {
+            self.worker.recorder.lifecycle(model, Lifecycle::Reloaded);
+        }
     }
 
     fn happened(&self, name: &ModelName, event: Lifecycle) {
         // Only for models that have a slot: a load call alone does not mint a series.
-        if let Some(model) = self.worker.recorder.resolve(self.backend, name) {
+        if let Some(model) = self.worker.recorder.find(self.backend, name) {
             self.worker.recorder.lifecycle(model, event);
         }
     }

@@ -209,6 +209,9 @@ impl Live {
             backend: String::new(),
             message: format!("the access log's thread: {error}"),
         })?;
+        for (live, backend) in backends.iter().zip(&config.backends) {
+            live.models.watch(&config, backend);
+        }
         Ok(Self { generation, backends, endpoints, access, routes, config })
     }
 

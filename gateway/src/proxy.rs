@@ -152,6 +152,7 @@ async fn pass(
     if let Some(line) = exchange.line() {
         line.asked(&ask);
     }
+    exchange.went_to(ask.place(&backend.endpoints, &view.pools));
     let queued = ask.queued.get();
     exchange.queued(queued);
     let mut answer = asked.inspect_err(|refusal| {

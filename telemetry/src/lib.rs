@@ -22,7 +22,7 @@ pub use encode::tail::{Tail, TailModel, encode_tail};
 pub use encode::text::{OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE, encode_openmetrics, encode_text};
 pub use encode::{Coding, Format};
 pub use numbers::{Broken, Figure, Figures, Measure, PLACES, Tokens, Usage, ValueId};
-pub use observation::{Evidence, Lifecycle, Observation, Outcome, Start};
+pub use observation::{Evidence, Lifecycle, Lifecycles, Observation, Outcome, Start};
 pub use process::Process;
 pub use settings::Settings;
 pub use slo::{

@@ -163,15 +163,21 @@ families! {
     MODEL_COLD_STARTS = Model Counter Plain "weir_model_cold_starts_total" ["backend", "model", "evidence"]
         "Requests that met a model not in memory, whatever their outcome, by what told so.";
     MODEL_LOADS = Model Counter Plain "weir_model_loads_total" ["backend", "model"]
-        "Loads of the model that succeeded.";
+        "Loads of the model that succeeded: seen as calls, told by answers, or seen by asking the server.";
     MODEL_LOAD_FAILURES = Model Counter Plain "weir_model_load_failures_total" ["backend", "model"]
         "Loads of the model that failed.";
+    MODEL_TIMED_LOADS = Model Counter Plain "weir_model_timed_loads_total" ["backend", "model"]
+        "Those of them whose time is known.";
     MODEL_LOAD_SECONDS = Model Counter Seconds "weir_model_load_seconds_total" ["backend", "model"]
-        "Time that the model's successful loads took together.";
+        "Time that the model's timed loads took together.";
     MODEL_LAST_LOAD = Model Gauge Seconds "weir_model_last_load_seconds" ["backend", "model"]
-        "Time that the model's last successful load took.";
+        "Time that the model's last timed load took.";
     MODEL_EVICTIONS = Model Counter Plain "weir_model_evictions_total" ["backend", "model"]
         "Times the model was put out of memory.";
+    MODEL_EVICTED_AGE = Model Gauge Seconds "weir_model_last_eviction_age_seconds" ["backend", "model"]
+        "How long the model had been loaded when it was last put out; absent if that is not known.";
+    MODEL_RELOADS = Model Counter Plain "weir_model_reloads_total" ["backend", "model"]
+        "Loads soon after an eviction (backends[].state.reload_within): memory is too small for what is asked.";
     MODEL_QUEUE_SECONDS = Model Counter Seconds "weir_model_queue_seconds_total" ["backend", "model"]
         "Time that requests waited inside weir.";
     MODEL_QUEUED_REQUESTS = Model Counter Plain "weir_model_queued_requests_total" ["backend", "model"]
@@ -215,15 +221,11 @@ families! {
     MODEL_SLO_BUDGET = Model Gauge Ratio "weir_model_slo_budget_left_ratio" ["backend", "model", "slo"]
         "What is left of the share that may break it, over its budget's time or since weir began; below 0 once overdrawn.";
     MODEL_LOADED = Model Gauge Plain "weir_model_loaded" ["backend", "model"]
-        "Endpoints that have it in memory, as they told when they were asked; absent if none told lately.";
+        "Endpoints that have it in memory, by calls that were seen and by asking them; absent if nothing is known.";
     MODEL_MEMORY = Model Gauge Bytes "weir_model_memory_bytes" ["backend", "model"]
         "Memory that it takes, as its server tells; absent if it does not, or not lately.";
     MODEL_GPU_MEMORY = Model Gauge Bytes "weir_model_gpu_memory_bytes" ["backend", "model"]
         "Memory that it takes on GPUs, as its server tells; absent if it does not, or not lately.";
-    MODEL_EVICTED_AGE = Model Gauge Seconds "weir_model_last_eviction_age_seconds" ["backend", "model"]
-        "How long it had been loaded when it was last seen to be evicted.";
-    MODEL_STATE_CHANGES = Model Counter Plain "weir_model_state_changes_total" ["backend", "model", "change"]
-        "Loads and evictions that were seen by asking servers, and loads soon after an eviction (reload).";
     MODEL_TIER = Model Gauge Plain "weir_model_tier" ["backend", "model", "reason"]
         "Always 1; why the model is exported under its own name and not as part of __other__.";
 

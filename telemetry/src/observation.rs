@@ -1,5 +1,7 @@
 //! What a settled request says about itself: outcome, kind of start, the evidence for it, times and sizes.
-//! The vocabulary of the whole crate; nothing here counts.
+//! The vocabulary of the whole crate.
+
+use std::time::Duration;
 
 /// How a request ended. One request has exactly one outcome, also when the caller went away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -137,15 +139,94 @@ impl Evidence {
 /// Something that happened to a model outside of a request for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifecycle {
-    /// It was loaded, in `took`.
+    /// It was loaded.
     Loaded {
-        /// From the load call to its good answer.
-        took: std::time::Duration,
+        /// How long that took, if it is known.
+        took: Option<Duration>,
     },
+    /// How long a load took that was counted before.
+    Timed(Duration),
     /// A load was tried and failed.
     LoadFailed,
     /// It was put out of memory.
-    Evicted,
+    Evicted {
+        /// How long it had been loaded, if that is known.
+        age: Option<Duration>,
+    },
+    /// It was loaded again soon after it was put out. Beside its `Loaded`.
+    Reloaded,
+}
+
+/// Lifecycle events of one model, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lifecycles {
+    /// Loads that succeeded.
+    pub loads: u32,
+    /// Those of them whose time is known.
+    pub timed_loads: u32,
+    /// How long these took together.
+    pub load_time: Duration,
+    /// How long the last of these took.
+    pub last_load: Option<Duration>,
+    /// Loads that failed.
+    pub load_failures: u32,
+    /// Times it was put out of memory.
+    pub evictions: u32,
+    /// How long it had been loaded when it was put out last, if that is known.
+    pub evicted_age: Option<Duration>,
+    /// Loads soon after it was put out.
+    pub reloads: u32,
+}
+
+impl Lifecycles {
+    /// One more.
+    pub fn count(&mut self, event: Lifecycle) {
+        match event {
+            Lifecycle::Loaded { took } => {
+                self.loads = self.loads.saturating_add(1);
+                if let Some(took) = took {
+                    self.count(Lifecycle::Timed(took));
+                }
+            }
+            Lifecycle::Timed(took) => {
+                self.timed_loads = self.timed_loads.saturating_add(1);
+                self.load_time = self.load_time.saturating_add(took);
+                self.last_load = Some(took);
+            }
+            Lifecycle::LoadFailed => self.load_failures = self.load_failures.saturating_add(1),
+            Lifecycle::Evicted { age } => {
+                self.evictions = self.evictions.saturating_add(1);
+                self.evicted_age = age.or(self.evicted_age);
+            }
+            Lifecycle::Reloaded => self.reloads = self.reloads.saturating_add(1),
+        }
+    }
+
+    /// Those of another, which came later.
+    pub fn add(&mut self, later: &Self) {
+        self.loads = self.loads.saturating_add(later.loads);
+        self.timed_loads = self.timed_loads.saturating_add(later.timed_loads);
+        self.load_time = self.load_time.saturating_add(later.load_time);
+        self.last_load = later.last_load.or(self.last_load);
+        self.load_failures = self.load_failures.saturating_add(later.load_failures);
+        self.evictions = self.evictions.saturating_add(later.evictions);
+        self.evicted_age = later.evicted_age.or(self.evicted_age);
+        self.reloads = self.reloads.saturating_add(later.reloads);
+    }
+
+    /// Whether there was none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl From<Lifecycle> for Lifecycles {
+    fn from(event: Lifecycle) -> Self {
+        let mut one = Self::default();
+        one.count(event);
+        one
+    }
 }
 
 /// All that is recorded of one request, at its end.

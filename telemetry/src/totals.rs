@@ -30,14 +30,20 @@ pub struct Totals {
     pub response_bytes: u64,
     /// Loads that succeeded.
     pub loads: u64,
+    /// Those of them whose time is known.
+    pub timed_loads: u64,
     /// Loads that failed.
     pub load_failures: u64,
-    /// How long the successful loads took together, nanoseconds.
+    /// How long the timed loads took together, nanoseconds.
     pub load_ns: u128,
     /// How long the last one took, nanoseconds; 0 = none yet.
     pub load_last_ns: u64,
     /// Times the model was put out of memory.
     pub evictions: u64,
+    /// How long it had been loaded when it was put out last, nanoseconds; 0 = not known.
+    pub evicted_age_ns: u64,
+    /// Loads soon after it was put out.
+    pub reloads: u64,
     /// Numbers that answers told; boxed, since most models have none.
     pub(crate) figures: Option<Box<Figures>>,
 }
@@ -117,8 +123,11 @@ impl Totals {
         self.loads += other.loads;
         self.load_failures += other.load_failures;
         self.load_ns += other.load_ns;
-        self.load_last_ns = if other.loads > 0 { other.load_last_ns } else { self.load_last_ns };
+        self.timed_loads += other.timed_loads;
+        self.load_last_ns = if other.timed_loads > 0 { other.load_last_ns } else { self.load_last_ns };
         self.evictions += other.evictions;
+        self.evicted_age_ns = if other.evictions > 0 { other.evicted_age_ns } else { self.evicted_age_ns };
+        self.reloads += other.reloads;
         if let Some(figures) = &other.figures {
             self.figures.get_or_insert_default().merge(figures);
         }
@@ -139,7 +148,9 @@ impl Totals {
         rest.loads -= earlier.loads;
         rest.load_failures -= earlier.load_failures;
         rest.load_ns -= earlier.load_ns;
+        rest.timed_loads -= earlier.timed_loads;
         rest.evictions -= earlier.evictions;
+        rest.reloads -= earlier.reloads;
         if let (Some(ours), Some(theirs)) = (&mut rest.figures, &earlier.figures) {
             **ours = ours.since(theirs);
         }
@@ -170,8 +181,13 @@ impl Totals {
         self.load_failures += u64::from(delta.load_failures);
         self.load_ns += u128::from(delta.load_sum);
         self.evictions += u64::from(delta.evictions);
-        if delta.loads > 0 {
+        self.timed_loads += u64::from(delta.timed_loads);
+        self.reloads += u64::from(delta.reloads);
+        if delta.timed_loads > 0 {
             self.load_last_ns = delta.load_last;
+        }
+        if delta.evictions > 0 {
+            self.evicted_age_ns = delta.evicted_age;
         }
         if let Some(numbers) = delta.numbers() {
             self.figures.get_or_insert_default().add(numbers, specs);
@@ -209,7 +225,10 @@ pub(crate) struct Delta {
     pub(crate) load_failures: u32,
     pub(crate) load_sum: u64,
     pub(crate) load_last: u64,
+    pub(crate) timed_loads: u32,
     pub(crate) evictions: u32,
+    pub(crate) evicted_age: u64,
+    pub(crate) reloads: u32,
     /// Made when it is first needed, and kept.
     pub(crate) numbers: Option<Box<Tally>>,
 }
@@ -222,7 +241,8 @@ impl Delta {
         self.numbers.iter_mut().for_each(|numbers| numbers.clear());
         (self.started, self.outcomes, self.cold_starts) = (0, [0; 8], [0; 5]);
         (self.queued, self.queue_sum, self.request_bytes, self.response_bytes) = (0, 0, 0, 0);
-        (self.loads, self.load_failures, self.load_sum, self.load_last, self.evictions) = (0, 0, 0, 0, 0);
+        (self.loads, self.timed_loads, self.load_failures, self.load_sum, self.load_last) = (0, 0, 0, 0, 0);
+        (self.evictions, self.evicted_age, self.reloads) = (0, 0, 0);
     }
 
     fn numbers(&self) -> Option<&Tally> {

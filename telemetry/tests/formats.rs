@@ -68,7 +68,7 @@ fn snapshot() -> Snapshot {
             }
             recorder.end(model, &seen);
             recorder.exemplar(model, start, Exemplar { trace: 7, duration_ns: ns, unix_ms: 1_500 });
-            recorder.lifecycle(model, Lifecycle::Evicted);
+            recorder.lifecycle(model, Lifecycle::Evicted { age: None });
             recorder.lifecycle(model, Lifecycle::LoadFailed);
         }
     }

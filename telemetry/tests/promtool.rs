@@ -34,7 +34,7 @@ fn body() -> String {
             recorder.begin(recorder.reserved(backend, weir_telemetry::Reserved::Unknown));
             let model = recorder.admit(backend, name);
             recorder.end(model, &seen);
-            recorder.lifecycle(model, Lifecycle::Evicted);
+            recorder.lifecycle(model, Lifecycle::Evicted { age: None });
             recorder.lifecycle(model, Lifecycle::LoadFailed);
         }
     }

@@ -23,6 +23,7 @@ mod drain;
 mod h2;
 mod grpc;
 mod reload;
+mod residency;
 mod restart;
 mod health;
 mod tracing;

@@ -79,12 +79,13 @@ fn the_first_answer_of_a_model_that_was_seen_unloaded_is_cold_and_the_next_is_ho
     gateway.wait_for(LOADED, 0.0);
     infer(&gateway);
     gateway.wait_for(COLD, 2.0);
-    let changes = |change: &str| {
-        format!("weir_model_state_changes_total{{backend=\"triton\",model=\"alpha\",change=\"{change}\"}}")
-    };
-    gateway.wait_for(&changes("load"), 2.0);
-    gateway.wait_for(&changes("eviction"), 1.0);
-    gateway.wait_for(&changes("reload"), 1.0);
+    let of = |family: &str| format!("weir_model_{family}{{backend=\"triton\",model=\"alpha\"}}");
+    gateway.wait_for(&of("loads_total"), 2.0);
+    gateway.wait_for(&of("evictions_total"), 1.0);
+    gateway.wait_for(&of("reloads_total"), 1.0);
+    let scrape = client::get(gateway.admin, "/metrics").body_text();
+    assert!(scrape.contains(&of("last_eviction_age_seconds")));
+    assert!(!scrape.contains(&of("load_seconds_total")), "nobody told how long a load took");
 }
 
 #[test]

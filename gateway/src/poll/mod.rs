@@ -18,11 +18,11 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use weir_config::{Backend, Config, Endpoint, Plane, PollMode, StatePoll, StateWord};
+use weir_config::{Backend, Config, Endpoint, Plane, StatePoll, StateWord};
 use weir_telemetry::names;
 
 use crate::app::State;
-use crate::residency::{Polled, Watched};
+use crate::residency::{Models, Polled, Publisher, asked};
 use ask::{AskError, AskLimits, ask};
 use read::{Found, Reader};
 
@@ -44,8 +44,8 @@ struct Target {
     models: Vec<String>,
     poll: StatePoll,
     polled: Arc<Polled>,
-    /// Whether it is known that it is this endpoint that answers.
-    is_alone: bool,
+    /// What calls have shown of the backend's models, if it is the only endpoint.
+    only: Option<Arc<Models>>,
     /// Where the next round begins among the models that are asked one by one.
     turn: usize,
 }
@@ -55,6 +55,7 @@ pub async fn run(state: Arc<State>) {
     let mut generation = 0;
     let mut tasks = JoinSet::new();
     let mut publish = tokio::time::interval(PUBLISH_EVERY);
+    let publisher = Publisher::new(&state);
     loop {
         publish.tick().await;
         if state.shared.generation() != generation {
@@ -67,38 +68,27 @@ pub async fn run(state: Arc<State>) {
                 tasks.spawn(follow(target, Arc::clone(&state)));
             }
         }
-        crate::residency::publish(&state);
+        publisher.publish(&state);
     }
 }
 
-/// The endpoints of a backend that are to be asked; from here on they are what its table goes by.
+/// The endpoints of a backend that are to be asked, each with its table.
 fn targets(config: &Config, backend: &Backend, state: &State) -> Vec<Target> {
-    let sources =
-        config.dialect(&backend.dialect).map(|dialect| dialect.state.as_slice()).unwrap_or_default();
-    let is_on = backend.state.poll == PollMode::Auto;
-    let readers = || sources.iter().filter_map(Reader::new).collect::<Vec<_>>();
-    // One management plane for several servers tells of none of them.
-    let is_shared = backend.endpoints.len() > 1
-        && backend.management.is_some()
-        && sources.iter().any(|source| source.plane == Plane::Management);
-    let asked = if is_on && !sources.is_empty() && !is_shared { backend.endpoints.as_slice() } else { &[] };
-    let targets: Vec<_> = asked
-        .iter()
-        .map(|endpoint| Target {
-            backend: backend.name.clone(),
-            endpoint: endpoint.clone(),
-            management: backend.management.clone().unwrap_or_else(|| endpoint.clone()),
-            readers: readers(),
-            models: backend.models.clone(),
-            poll: backend.state.clone(),
-            polled: Arc::new(Polled::new(endpoint.authority(), &backend.state)),
-            is_alone: asked.len() == 1,
-            turn: 0,
-        })
-        .collect();
-    let watched = targets.iter().map(|target| Arc::clone(&target.polled)).collect();
-    state.residency.backend(&backend.name).watch(Watched(watched));
-    targets
+    let Some(sources) = asked(config, backend) else { return Vec::new() };
+    let models = state.residency.backend(&backend.name);
+    let is_only = backend.endpoints.len() == 1;
+    let target = |(endpoint, polled): (&Endpoint, &Arc<Polled>)| Target {
+        backend: backend.name.clone(),
+        endpoint: endpoint.clone(),
+        management: backend.management.clone().unwrap_or_else(|| endpoint.clone()),
+        readers: sources.iter().filter_map(Reader::new).collect(),
+        models: backend.models.clone(),
+        poll: backend.state.clone(),
+        polled: Arc::clone(polled),
+        only: is_only.then(|| Arc::clone(&models)),
+        turn: 0,
+    };
+    backend.endpoints.iter().zip(&models.watched().tables).map(target).collect()
 }
 
 /// Asks one endpoint round by round.
@@ -111,7 +101,10 @@ async fn follow(mut target: Target, state: Arc<State>) {
         let (backend, endpoint) = (target.backend.clone(), target.polled.endpoint.clone());
         match target.round().await {
             Ok((found, absent)) => {
-                target.polled.told(&found, absent.filter(|_| target.is_alone), sent, state.epoch.elapsed());
+                target.polled.told(&found, absent, sent, state.epoch.elapsed());
+                if let Some(models) = &target.only {
+                    models.told(&found, sent);
+                }
                 pause = 1;
                 last_good = Some(Instant::now());
                 counter!(names::STATE_POLLS, "backend" => backend.clone(), "endpoint" => endpoint.clone(), "result" => "ok").increment(1);

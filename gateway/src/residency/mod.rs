@@ -1,7 +1,10 @@
 //! Which model is in a backend's memory, as far as the load and unload calls that passed through weir tell. It is how the layer
 //! `lifecycle` knows a cold start, and it remembers for the layer `status` that a server said "loading".
 //!
-//! Beside it stands what servers tell when they are asked (`polled`, `seen`): the table of the layer `state`, for each endpoint.
+//! Beside it stands, for each endpoint that is asked or that is one of several, what is known of its models by the calls that it answered
+//! and by what it tells when it is asked (`known` has the rules, `seen` and `polled` the tables): the layer `state`, and what is counted.
+//! Where the only endpoint of a backend tells otherwise than calls have shown before, the layer `lifecycle` knows nothing any more; of
+//! several endpoints it never does, as a load of one says nothing of the others.
 //!
 //! The rules, for one model of one backend:
 //! * A request that began while a load was on its way, and was answered well, waited for it: cold.
@@ -24,6 +27,8 @@ mod entry;
 mod models;
 mod polled;
 mod seen;
+mod known;
+mod watch;
 mod publish;
 
 use std::collections::HashMap;
@@ -35,10 +40,11 @@ use weir_telemetry::{Evidence, Start};
 
 use crate::identify::ModelName;
 
+pub use known::{By, Facts, Known};
 pub use models::{InferTicket, LoadTicket, Models};
 pub use polled::{MODELS_MAX as POLLED_MODELS_MAX, Polled, Told, Watched};
-pub use publish::{Row, publish, rows};
-pub use seen::{Facts, Known};
+pub use publish::{Publisher, Row, rows};
+pub use watch::asked;
 
 /// Entries of all backends together: a model takes about 300 bytes, so that this is about 20 MB.
 pub const ENTRIES_MAX: usize = 65_536;
@@ -66,6 +72,8 @@ pub struct LoadSettled {
     /// What the model is called, if a request that was answered told before. A load that succeeded is handed out with the first answer
     /// after it ([`Settled::load`]), when the name is known for certain.
     pub label: Option<ModelName>,
+    /// The endpoint's table was told, and counts it.
+    pub is_told: bool,
 }
 
 /// What became of a load call.
@@ -92,7 +100,29 @@ pub struct Evicted {
     /// What the model is called, if a request that was answered told.
     pub label: Option<ModelName>,
     /// A load that no request was answered after, and that is therefore not counted yet.
-    pub load: Option<Duration>,
+    pub load: Option<Load>,
+    /// The endpoint's table was told, and counts both.
+    pub is_told: bool,
+}
+
+/// A load that is to be counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// How long it took, if that is known.
+    pub took: Option<Duration>,
+    /// Whether it was soon after an eviction.
+    pub reload: bool,
+}
+
+/// By whom and when a request was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Served {
+    /// The endpoint's place among those of its backend; none: nobody knows, as of a management address that several share.
+    pub place: Option<usize>,
+    /// When it began.
+    pub began: Duration,
+    /// When it was answered.
+    pub now: Duration,
 }
 
 /// What a request's good answer means.
@@ -100,8 +130,8 @@ pub struct Evicted {
 pub struct Settled {
     /// Hot or cold, and which layer knows; none: unknown.
     pub start: Option<(Start, Evidence)>,
-    /// A load that was seen and is counted now, under this request's model: its duration.
-    pub load: Option<Duration>,
+    /// A load that was seen and is counted now, under this request's model.
+    pub load: Option<Load>,
 }
 
 impl Residency {

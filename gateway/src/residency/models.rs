@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::StatusCode;
+use weir_config::{Backend, Config, StateWord};
 use weir_telemetry::{Evidence, Start};
 
-use super::entry::{Began, Entry, State};
-use super::polled::Watched;
-use super::{Evicted, LoadOutcome, LoadSettled, Room, Settled};
+use super::entry::{Account, Began, Entry, State};
+use super::known::Called;
+use super::polled::{Told, Watched};
+use super::{Evicted, Load, LoadOutcome, LoadSettled, Room, Served, Settled};
 use crate::identify::ModelName;
 
 /// Parts of a backend's map, each of which is copied when it gets a new name: 512 entries on average when the table is full.
@@ -29,7 +31,7 @@ pub struct Models {
     table: OnceLock<Table>,
     room: Arc<Room>,
     /// What its endpoints tell when they are asked.
-    watched: ArcSwap<Watched>,
+    pub(super) watched: ArcSwap<Watched>,
 }
 
 #[derive(Debug)]
@@ -81,22 +83,58 @@ impl Models {
     }
 
     /// What [`Models::infer_answered`] would say of the start now; nothing is taken or changed.
-    pub fn infer_would_be(&self, ticket: &InferTicket, now: Duration) -> Option<Start> {
-        match &ticket.0 {
+    pub fn infer_would_be(&self, ticket: &InferTicket, id: &str, served: Served) -> Option<Start> {
+        let called = match &ticket.0 {
             Seen::Nothing => None,
-            Seen::Hot => Some(Start::Hot),
-            Seen::Look(entry, began) => entry.with(|state| state.would_be(*began, now)),
+            Seen::Hot => Some((Start::Hot, Evidence::Lifecycle)),
+            Seen::Look(entry, began) => entry.with(|state| state.would_be(*began, served.place, served.now)),
+        };
+        let watched = self.watched.load();
+        let called = called.filter(|start| watched.believes(*start));
+        let told = || watched.at(served.place)?.would_be(id, served.began, served.now);
+        called.or_else(told).map(|(start, _)| start)
+    }
+
+    /// A request was answered well. `name` is what the model is called; `took` is the time of a load that the answer told.
+    pub fn infer_answered(
+        &self,
+        ticket: InferTicket,
+        id: &str,
+        name: &ModelName,
+        served: Served,
+        took: Option<Duration>,
+    ) -> Settled {
+        let watched = self.watched.load();
+        let called = self.called(ticket, id, name, served, watched.reload_within);
+        let start = called.start.filter(|start| watched.believes(*start));
+        let table = watched.at(served.place);
+        match table.and_then(|table| table.answered(id, name, (served.began, served.now), took)) {
+            // The table counts.
+            Some(told) => Settled { start: start.or(told), load: None },
+            None => {
+                let load = took.map(|took| Load { took: Some(took), reload: false });
+                let called = called.load.filter(|_| !watched.counts(served.place));
+                Settled { start, load: load.or(called) }
+            }
         }
     }
 
-    /// A request was answered well. `name` is what the model is called.
-    pub fn infer_answered(&self, ticket: InferTicket, id: &str, name: &ModelName, now: Duration) -> Settled {
+    /// What the calls that passed through say of a request that was answered well.
+    fn called(
+        &self,
+        ticket: InferTicket,
+        id: &str,
+        name: &ModelName,
+        served: Served,
+        reload_within: Duration,
+    ) -> Settled {
         match ticket.0 {
             Seen::Nothing => Settled::default(),
             Seen::Hot => Settled { start: Some((Start::Hot, Evidence::Lifecycle)), load: None },
             Seen::Look(entry, began) => {
+                let with = (served.place, served.now, reload_within);
                 let (settled, idle) =
-                    entry.with(|state| (state.answered(began, name, now), state.is_idle() && !state.gone));
+                    entry.with(|state| (state.answered(began, name, with), state.is_idle() && !state.gone));
                 if idle {
                     self.forget(id);
                 }
@@ -105,52 +143,68 @@ impl Models {
         }
     }
 
-    /// From here on these endpoints are asked; none: nobody is.
-    pub fn watch(&self, watched: Watched) {
+    /// From here on the tables of the endpoints are what this configuration asks for.
+    pub fn watch(&self, config: &Config, backend: &Backend) {
+        let watched = Watched::new(config, backend, &self.watched.load());
         self.watched.store(Arc::new(watched));
     }
 
-    /// The endpoints that are asked.
+    /// The tables of the endpoints.
     pub fn watched(&self) -> Arc<Watched> {
         self.watched.load_full()
     }
 
-    /// The layer `state`: what the endpoints told of a request that was answered well.
-    pub fn state_answered(
-        &self,
-        id: &str,
-        name: &ModelName,
-        began: Duration,
-        now: Duration,
-    ) -> Option<Start> {
-        self.watched.load().answered(id, name, began, now)
+    /// The only endpoint, asked at `sent`, told this: where calls have shown otherwise before, they show nothing any more.
+    pub fn told(&self, told: &HashMap<String, Told>, sent: Duration) {
+        let Some(table) = self.table.get() else { return };
+        for (id, told) in told.iter().filter(|(_, told)| told.word != StateWord::Unknown) {
+            if let Some((_, entry)) = table.find(id) {
+                entry.with(|state| state.contradicted(told.word == StateWord::Loaded, sent));
+            }
+        }
+    }
+
+    /// Every model that calls have told of.
+    pub(super) fn accounts(&self) -> Vec<(Arc<str>, Account)> {
+        let parts = self.table.get().map(|table| table.parts.iter()).into_iter().flatten();
+        let of =
+            |(id, entry): (&Arc<str>, &Arc<Entry>)| (Arc::clone(id), entry.with(|state| state.account()));
+        parts.flat_map(|part| part.load().iter().map(of).collect::<Vec<_>>()).collect()
     }
 
     /// A load call begins.
     pub fn load_began(self: &Arc<Self>, id: &str, now: Duration) -> LoadTicket {
-        let entry = self.change(id, State::load_began).map(|(id, entry, ())| (id, entry));
+        let entry = self.change(id, |state| state.load_began(now)).map(|(id, entry, ())| (id, entry));
         LoadTicket { models: Arc::clone(self), entry, began: now }
     }
 
-    /// An unload was answered.
-    pub fn unload_answered(&self, id: &str, status: StatusCode, now: Duration) -> Option<Evicted> {
+    /// An unload was answered by the endpoint at `served.place`.
+    pub fn unload_answered(&self, id: &str, status: StatusCode, served: Served) -> Option<Evicted> {
+        let at = (served.began, served.now);
+        let watched = self.watched.load();
         if status.is_success() {
-            let (.., evicted) = self.change(id, |state| state.unloaded(now))?;
-            return evicted;
+            if let Some(table) = watched.at(served.place) {
+                table.called(id, Called::Unloaded, at);
+            }
+            let (.., evicted) = self.change(id, |state| state.unloaded(served.now))?;
+            return Some(Evicted { is_told: watched.counts(served.place), ..evicted? });
         }
         // A name that nothing is known of is not believed for the sake of a 404.
-        if status == StatusCode::NOT_FOUND
-            && let Some((_, entry)) = self.table.get().and_then(|table| table.find(id))
-        {
-            entry.with(State::gone_from_memory);
+        if status == StatusCode::NOT_FOUND {
+            if let Some(table) = watched.at(served.place) {
+                table.called(id, Called::Missing, at);
+            }
+            if let Some((_, entry)) = self.table.get().and_then(|table| table.find(id)) {
+                entry.with(|state| state.gone_from_memory(served.now));
+            }
         }
         None
     }
 
-    /// An answer's status said that the model is being loaded ([`HeaderVerdict::loading`](crate::classify::HeaderVerdict)): its next
-    /// good answer within 15 minutes is cold.
-    pub fn told_loading(&self, id: &str, now: Duration) {
-        let _ = self.change(id, |state| state.told_loading(now));
+    /// The status of an answer from the endpoint at `place` said that the model is being loaded
+    /// ([`HeaderVerdict::loading`](crate::classify::HeaderVerdict)): its next good answer from there within 15 minutes is cold.
+    pub fn told_loading(&self, id: &str, place: Option<usize>, now: Duration) {
+        let _ = self.change(id, |state| state.told_loading(place, now));
     }
 
     /// Changes a model's state, which is made if it is not there; none if there is no room.
@@ -259,8 +313,8 @@ impl Table {
 }
 
 impl LoadTicket {
-    /// The load call was answered.
-    pub fn answered(mut self, status: StatusCode, now: Duration) -> LoadSettled {
+    /// The load call was answered, by the endpoint at `place`.
+    pub fn answered(mut self, status: StatusCode, place: Option<usize>, now: Duration) -> LoadSettled {
         let took = now.saturating_sub(self.began);
         let outcome = match status {
             StatusCode::ACCEPTED => LoadOutcome::Accepted,
@@ -268,17 +322,30 @@ impl LoadTicket {
             status if status.is_success() => LoadOutcome::Loaded { took },
             _ => LoadOutcome::Failed,
         };
+        let models = Arc::clone(&self.models);
+        let watched = models.watched.load();
+        if let (Some(table), Some((id, _))) = (watched.at(place), &self.entry) {
+            let called = match outcome {
+                LoadOutcome::Loaded { .. } => Some(Called::Loaded),
+                LoadOutcome::Accepted => Some(Called::Accepted),
+                LoadOutcome::Failed => Some(Called::Failed),
+                LoadOutcome::AlreadyLoaded => None,
+            };
+            called.into_iter().for_each(|called| table.called(id, called, (self.began, now)));
+        }
+        let within = watched.reload_within;
         let label = self.settle(|state| match outcome {
-            LoadOutcome::Loaded { took } => state.load_succeeded(took, now),
-            LoadOutcome::Accepted => state.load_left_open(),
-            LoadOutcome::AlreadyLoaded | LoadOutcome::Failed => state.load_ended_without_success(),
+            LoadOutcome::Loaded { took } => state.load_succeeded(took, now, within),
+            LoadOutcome::Accepted => state.load_left_open(now),
+            LoadOutcome::Failed => state.load_failed(now),
+            LoadOutcome::AlreadyLoaded => state.load_ended_without_success(now),
         });
-        LoadSettled { outcome, label }
+        LoadSettled { outcome, label, is_told: watched.counts(place) }
     }
 
     /// The load call never reached the backend.
-    pub fn never_sent(mut self) {
-        self.settle(State::load_ended_without_success);
+    pub fn never_sent(mut self, now: Duration) {
+        self.settle(|state| state.load_ended_without_success(now));
     }
 
     fn settle(&mut self, end: impl FnOnce(&mut State)) -> Option<ModelName> {
@@ -296,6 +363,8 @@ impl LoadTicket {
 
 impl Drop for LoadTicket {
     fn drop(&mut self) {
-        self.settle(State::load_left_open);
+        // When it was sent is the last that is known of it.
+        let began = self.began;
+        self.settle(|state| state.load_left_open(began));
     }
 }

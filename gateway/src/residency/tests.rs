@@ -5,6 +5,7 @@ use http::StatusCode;
 use super::*;
 
 mod many;
+mod endpoints;
 
 const COLD: Option<(Start, Evidence)> = Some((Start::Cold, Evidence::Lifecycle));
 const HOT: Option<(Start, Evidence)> = Some((Start::Hot, Evidence::Lifecycle));
@@ -14,8 +15,19 @@ fn models() -> Arc<Models> {
     Residency::default().backend("b")
 }
 
+const UNTIMED: Option<Load> = Some(Load { took: None, reload: false });
+
 const fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+const fn took(seconds: u64) -> Option<Load> {
+    Some(Load { took: Some(at(seconds)), reload: false })
+}
+
+/// By the only endpoint, at once.
+const fn served(seconds: u64) -> Served {
+    Served { place: Some(0), began: at(seconds), now: at(seconds) }
 }
 
 fn name(text: &str) -> ModelName {
@@ -29,15 +41,15 @@ fn status(code: u16) -> StatusCode {
 impl Models {
     /// A load call from second `from` to `to`.
     fn load(self: &Arc<Self>, id: &str, code: u16, from: u64, to: u64) -> LoadSettled {
-        self.load_began(id, at(from)).answered(status(code), at(to))
+        self.load_began(id, at(from)).answered(status(code), Some(0), at(to))
     }
 
     fn unload(&self, id: &str, code: u16, when: u64) -> Option<Evicted> {
-        self.unload_answered(id, status(code), at(when))
+        self.unload_answered(id, status(code), served(when))
     }
 
     fn ok(&self, ticket: InferTicket, id: &str, when: u64) -> Settled {
-        self.infer_answered(ticket, id, &name(id), at(when))
+        self.infer_answered(ticket, id, &name(id), served(when), None)
     }
 
     /// A request that begins and is answered well.
@@ -58,9 +70,12 @@ fn a_model_that_was_never_seen_loading_is_unknown() {
 fn the_first_answer_after_a_load_is_cold_and_the_next_are_hot() {
     let models = models();
     let settled = models.load("m", 200, 10, 13);
-    assert_eq!(settled, LoadSettled { outcome: LoadOutcome::Loaded { took: at(3) }, label: None });
+    assert_eq!(
+        settled,
+        LoadSettled { outcome: LoadOutcome::Loaded { took: at(3) }, label: None, is_told: false }
+    );
     let first = models.ok(models.infer_began("m"), "m", 14);
-    assert_eq!(first, Settled { start: COLD, load: Some(at(3)) });
+    assert_eq!(first, Settled { start: COLD, load: took(3) });
     let second = models.ok(models.infer_began("m"), "m", 15);
     assert_eq!(second, Settled { start: HOT, load: None });
 }
@@ -70,9 +85,9 @@ fn a_request_that_waited_for_the_load_is_cold_and_takes_the_token() {
     let models = models();
     let load = models.load_began("m", at(1));
     let (a, b) = (models.infer_began("m"), models.infer_began("m"));
-    let _ = load.answered(status(200), at(4));
+    let _ = load.answered(status(200), Some(0), at(4));
     let later = models.infer_began("m");
-    assert_eq!(models.ok(a, "m", 4), Settled { start: COLD, load: Some(at(3)) });
+    assert_eq!(models.ok(a, "m", 4), Settled { start: COLD, load: took(3) });
     assert_eq!(models.ok(b, "m", 4).start, COLD);
     assert_eq!(models.ok(later, "m", 4).start, HOT);
 }
@@ -82,7 +97,7 @@ fn a_request_that_begins_after_the_load_is_cold_when_it_is_answered_before_those
     let models = models();
     let load = models.load_began("m", at(1));
     let waited = models.infer_began("m");
-    let _ = load.answered(status(200), at(4));
+    let _ = load.answered(status(200), Some(0), at(4));
     assert_eq!(models.infer("m", 5), COLD);
     assert_eq!(models.ok(waited, "m", 6).start, COLD);
     assert_eq!(models.infer("m", 7), HOT);
@@ -94,9 +109,9 @@ fn an_answer_that_comes_before_the_load_calls_own_takes_the_token_too() {
     let load = models.load_began("m", at(1));
     assert_eq!(models.infer("m", 3), COLD);
     assert_eq!(models.infer("m", 3), HOT);
-    assert_eq!(load.answered(status(200), at(4)).outcome, LoadOutcome::Loaded { took: at(3) });
+    assert_eq!(load.answered(status(200), Some(0), at(4)).outcome, LoadOutcome::Loaded { took: at(3) });
     let next = models.ok(models.infer_began("m"), "m", 5);
-    assert_eq!(next, Settled { start: HOT, load: Some(at(3)) });
+    assert_eq!(next, Settled { start: HOT, load: took(3) });
 }
 
 #[test]
@@ -104,7 +119,7 @@ fn failed_answers_do_not_take_the_token() {
     let models = models();
     let load = models.load_began("m", at(1));
     drop(models.infer_began("m"));
-    let _ = load.answered(status(200), at(2));
+    let _ = load.answered(status(200), Some(0), at(2));
     drop(models.infer_began("m"));
     assert_eq!(models.infer("m", 3), COLD);
 }
@@ -115,7 +130,7 @@ fn an_accepted_load_is_done_with_the_first_answer() {
     assert_eq!(models.load("m", 202, 1, 1).outcome, LoadOutcome::Accepted);
     let (a, b) = (models.infer_began("m"), models.infer_began("m"));
     drop(models.infer_began("m"));
-    assert_eq!(models.ok(a, "m", 4), Settled { start: COLD, load: None });
+    assert_eq!(models.ok(a, "m", 4), Settled { start: COLD, load: UNTIMED });
     assert_eq!(models.infer("m", 5), HOT);
     assert_eq!(models.ok(b, "m", 5).start, COLD);
 }
@@ -166,7 +181,7 @@ fn a_request_during_a_load_that_fails_is_judged_by_what_was_before() {
         }
         let load = models.load_began("m", at(3));
         let during = models.infer_began("m");
-        let _ = load.answered(status(409), at(4));
+        let _ = load.answered(status(409), Some(0), at(4));
         assert_eq!(models.ok(during, "m", 5).start, expected, "{before}");
     }
 }
@@ -174,7 +189,7 @@ fn a_request_during_a_load_that_fails_is_judged_by_what_was_before() {
 #[test]
 fn a_load_that_never_reached_the_backend_changes_nothing() {
     let models = models();
-    models.load_began("m", at(1)).never_sent();
+    models.load_began("m", at(1)).never_sent(at(1));
     assert_eq!(models.infer("m", 2), None);
 }
 
@@ -186,8 +201,8 @@ fn a_model_that_answers_during_a_reload_is_hot() {
     let reload = models.load_began("m", at(4));
     let (a, b) = (models.infer_began("m"), models.infer_began("m"));
     assert_eq!(models.ok(a, "m", 5).start, HOT);
-    let _ = reload.answered(status(200), at(9));
-    assert_eq!(models.ok(b, "m", 9), Settled { start: HOT, load: Some(at(5)) });
+    let _ = reload.answered(status(200), Some(0), at(9));
+    assert_eq!(models.ok(b, "m", 9), Settled { start: HOT, load: took(5) });
     assert_eq!(models.infer("m", 10), HOT);
 }
 
@@ -198,7 +213,7 @@ fn a_model_that_answers_only_after_a_reload_is_cold() {
     assert_eq!(models.infer("m", 3), COLD);
     let reload = models.load_began("m", at(4));
     let waited = models.infer_began("m");
-    let _ = reload.answered(status(200), at(9));
+    let _ = reload.answered(status(200), Some(0), at(9));
     assert_eq!(models.ok(waited, "m", 9).start, COLD);
     assert_eq!(models.infer("m", 10), HOT);
     let _ = models.load("m", 200, 11, 12);
@@ -218,16 +233,16 @@ fn workers_added_in_the_background_leave_a_loaded_model_hot() {
 fn two_load_calls_at_once_are_one_load() {
     let models = models();
     let (a, b) = (models.load_began("m", at(1)), models.load_began("m", at(1)));
-    let _ = a.answered(status(409), at(2));
+    let _ = a.answered(status(409), Some(0), at(2));
     let waited = models.infer_began("m");
-    let _ = b.answered(status(200), at(3));
+    let _ = b.answered(status(200), Some(0), at(3));
     assert_eq!(models.ok(waited, "m", 3).start, COLD);
     assert_eq!(models.infer("m", 4), HOT);
 
     let (a, b) = (models.load_began("n", at(1)), models.load_began("n", at(1)));
-    let _ = a.answered(status(200), at(2));
+    let _ = a.answered(status(200), Some(0), at(2));
     assert_eq!(models.infer("n", 3), COLD);
-    let _ = b.answered(status(200), at(4));
+    let _ = b.answered(status(200), Some(0), at(4));
     assert_eq!(models.infer("n", 5), HOT);
 }
 
@@ -237,7 +252,7 @@ fn an_unload_of_a_loaded_model_is_an_eviction_with_its_age() {
     let _ = models.load("m", 200, 1, 2);
     assert_eq!(models.infer("m", 3), COLD);
     let evicted = models.unload("m", 200, 62).unwrap();
-    assert_eq!(evicted, Evicted { age: Some(at(60)), label: Some(name("m")), load: None });
+    assert_eq!(evicted, Evicted { age: Some(at(60)), label: Some(name("m")), load: None, is_told: false });
     assert_eq!(models.unload("m", 404, 63), None);
     assert_eq!(models.unload("m", 200, 63), None);
     // Weir came later than the model.
@@ -246,7 +261,7 @@ fn an_unload_of_a_loaded_model_is_an_eviction_with_its_age() {
     let _ = models.load("o", 200, 70, 72);
     assert_eq!(
         models.unload("o", 200, 75).unwrap(),
-        Evicted { age: Some(at(3)), label: None, load: Some(at(2)) }
+        Evicted { age: Some(at(3)), label: None, load: took(2), is_told: false }
     );
 }
 
@@ -311,12 +326,13 @@ fn a_request_that_waited_through_unload_and_load_is_cold() {
 fn an_opaque_id_gets_its_label_and_its_load_with_the_first_answer() {
     let models = models();
     assert_eq!(models.load("9f86", 200, 1, 3).label, None);
-    let settled = models.infer_answered(models.infer_began("9f86"), "9f86", &name("a.tar.gz"), at(4));
-    assert_eq!(settled, Settled { start: COLD, load: Some(at(2)) });
+    let settled =
+        models.infer_answered(models.infer_began("9f86"), "9f86", &name("a.tar.gz"), served(4), None);
+    assert_eq!(settled, Settled { start: COLD, load: took(2) });
     assert_eq!(models.unload("9f86", 200, 5).unwrap().label, Some(name("a.tar.gz")));
     assert_eq!(
         models.load("9f86", 507, 6, 7),
-        LoadSettled { outcome: LoadOutcome::Failed, label: Some(name("a.tar.gz")) }
+        LoadSettled { outcome: LoadOutcome::Failed, label: Some(name("a.tar.gz")), is_told: false }
     );
 }
 
@@ -324,13 +340,13 @@ fn an_opaque_id_gets_its_label_and_its_load_with_the_first_answer() {
 fn a_status_that_says_loading_makes_the_next_good_answer_cold() {
     let residency = Residency::default();
     let models = residency.backend("b");
-    models.told_loading("m", at(1));
+    models.told_loading("m", Some(0), at(1));
     drop(models.infer_began("m"));
     assert_eq!(models.infer("m", 5), TOLD);
     // Nothing else is known of it.
     assert_eq!(models.infer("m", 6), None);
     assert_eq!(residency.entries(), 0);
-    models.told_loading("m", at(1));
+    models.told_loading("m", Some(0), at(1));
     assert_eq!(models.infer("m", 1 + 15 * 60 + 1), None, "the word is old");
 }
 
@@ -338,10 +354,10 @@ fn a_status_that_says_loading_makes_the_next_good_answer_cold() {
 fn a_status_outranks_the_lifecycle_and_takes_its_token() {
     let models = models();
     let _ = models.load("m", 200, 1, 2);
-    models.told_loading("m", at(3));
+    models.told_loading("m", Some(0), at(3));
     assert_eq!(models.infer("m", 4), TOLD);
     assert_eq!(models.infer("m", 5), HOT);
-    models.told_loading("m", at(6));
+    models.told_loading("m", Some(0), at(6));
     assert_eq!(models.infer("m", 7), TOLD);
     assert_eq!(models.infer("m", 8), HOT);
 }

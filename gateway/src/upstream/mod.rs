@@ -78,6 +78,15 @@ impl Ask<'_> {
         Some(&self.pools.get(self.trail.endpoint.get()?)?.target.endpoint)
     }
 
+    /// The place, among a backend's endpoints, of the one that was asked last; none if it was none of them.
+    pub fn place(&self, endpoints: &[usize], pools: &[Rc<Pool>]) -> Option<usize> {
+        if let [_] = endpoints {
+            return Some(0);
+        }
+        let asked = self.pools.get(self.trail.endpoint.get()?)?;
+        endpoints.iter().position(|at| pools.get(*at).is_some_and(|pool| Rc::ptr_eq(pool, asked)))
+    }
+
     fn goes_to(&self, pool: &Rc<Pool>) {
         self.trail.endpoint.set(self.pools.iter().position(|one| Rc::ptr_eq(one, pool)));
     }

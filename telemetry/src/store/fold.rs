@@ -24,9 +24,12 @@ pub(crate) fn drain(base: &Lane, rare: &Rare, delta: &mut Delta) {
     read(base, &mut Swap, delta);
     delta.loads += take(&rare.loads);
     delta.load_failures += take(&rare.load_failures);
+    delta.timed_loads += take(&rare.timed_loads);
     delta.evictions += take(&rare.evictions);
+    delta.reloads += take(&rare.reloads);
     delta.load_sum += rare.load_sum.swap(0, Relaxed);
     delta.load_last = rare.load_last.load(Relaxed);
+    delta.evicted_age = rare.evicted_age.load(Relaxed);
 }
 
 /// Adds what a worker's lane counted since `kept`.
@@ -37,7 +40,9 @@ pub(crate) fn differ(lane: &Lane, kept: &mut Kept, delta: &mut Delta) {
 /// Whether anything can have happened on the base lane since it was drained, if nothing is in flight.
 pub(crate) fn is_quiet(base: &Lane, rare: &Rare) -> bool {
     base.started.load(Relaxed) == 0
-        && [&rare.loads, &rare.load_failures, &rare.evictions].iter().all(|n| n.load(Relaxed) == 0)
+        && [&rare.loads, &rare.timed_loads, &rare.load_failures, &rare.evictions, &rare.reloads]
+            .iter()
+            .all(|n| n.load(Relaxed) == 0)
 }
 
 /// A worker's lane as it was last read.

@@ -3,11 +3,12 @@
 
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use super::exemplar::{EXEMPLARS, Exemplars, Places};
 use super::lane::Lane;
 use super::{BACKENDS_MAX, BackendId, ModelRef, Reserved};
-use crate::observation::Lifecycle;
+use crate::observation::Lifecycles;
 use crate::slo::marks::Marks;
 
 /// Slots of one chunk.
@@ -40,6 +41,7 @@ impl Slot {
     /// Drops what is not a counter, when the model has left; the counters were folded away.
     pub(crate) fn forget(&self) {
         self.rare.load_last.store(0, Relaxed);
+        self.rare.evicted_age.store(0, Relaxed);
         self.marks.get().into_iter().for_each(|marks| marks.clear());
         self.exemplars.get().into_iter().for_each(|places| places.clear());
     }
@@ -49,25 +51,35 @@ impl Slot {
 #[derive(Debug, Default)]
 pub(crate) struct Rare {
     pub(crate) loads: AtomicU32,
+    pub(crate) timed_loads: AtomicU32,
     pub(crate) load_failures: AtomicU32,
     pub(crate) evictions: AtomicU32,
+    pub(crate) reloads: AtomicU32,
     pub(crate) load_sum: AtomicU64,
     /// A value, not a sum: nanoseconds of the last load.
     pub(crate) load_last: AtomicU64,
+    /// A value, not a sum: nanoseconds that it had been loaded when it was put out last.
+    pub(crate) evicted_age: AtomicU64,
 }
 
 impl Rare {
-    pub(crate) fn happened(&self, event: Lifecycle) {
-        match event {
-            Lifecycle::Loaded { took } => self.loaded(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)),
-            Lifecycle::LoadFailed => _ = self.load_failures.fetch_add(1, Relaxed),
-            Lifecycle::Evicted => _ = self.evictions.fetch_add(1, Relaxed),
-        }
+    pub(crate) fn happened(&self, events: &Lifecycles) {
+        let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.load_sum.fetch_add(ns(events.load_time), Relaxed);
+        events.last_load.into_iter().for_each(|took| self.load_last.store(ns(took), Relaxed));
+        events.evicted_age.into_iter().for_each(|age| self.evicted_age.store(ns(age), Relaxed));
+        self.timed_loads.fetch_add(events.timed_loads, Relaxed);
+        self.loads.fetch_add(events.loads, Relaxed);
+        self.load_failures.fetch_add(events.load_failures, Relaxed);
+        self.evictions.fetch_add(events.evictions, Relaxed);
+        self.reloads.fetch_add(events.reloads, Relaxed);
     }
 
+    /// A load that took so long, with the answer of a request.
     pub(crate) fn loaded(&self, ns: u64) {
         self.load_sum.fetch_add(ns, Relaxed);
         self.load_last.store(ns, Relaxed);
+        self.timed_loads.fetch_add(1, Relaxed);
         self.loads.fetch_add(1, Relaxed);
     }
 }

@@ -22,7 +22,7 @@ use super::sharding::{Lanes, Presence};
 use super::table::{Admission, Lookup, Map};
 use super::{BackendId, ModelRef, Reserved, Store};
 use crate::numbers::{Measure, Usage, ValueId};
-use crate::observation::{Lifecycle, Observation, Start};
+use crate::observation::{Lifecycle, Lifecycles, Observation, Start};
 
 /// Records what one thread sees. It may move to another thread but not be shared by two (`!Sync`): it is the only
 /// writer of its worker's lanes.
@@ -51,6 +51,11 @@ impl Recorder {
         // Nothing below can come back here, so the cell is free; were it not, the name would count as unknown.
         let mut table = self.table.try_borrow_mut().ok()?;
         table.load().get(&Lookup(backend, name)).copied()
+    }
+
+    /// The same, also of a name that was admitted a moment ago; for what happens rarely, as it may take a lock.
+    pub fn find(&self, backend: BackendId, name: &str) -> Option<ModelRef> {
+        self.resolve(backend, name).or_else(|| self.store.table.find_any(backend, name))
     }
 
     /// The slot of a reserved name of that backend; arithmetic.
@@ -136,8 +141,13 @@ impl Recorder {
 
     /// Something happened to the model outside of a request for it.
     pub fn lifecycle(&self, model: ModelRef, event: Lifecycle) {
+        self.lifecycles(model, &event.into());
+    }
+
+    /// Some things did.
+    pub fn lifecycles(&self, model: ModelRef, events: &Lifecycles) {
         if let Some(slot) = self.slot(model) {
-            slot.rare.happened(event);
+            slot.rare.happened(events);
         }
     }
 

@@ -165,6 +165,13 @@ impl Table {
         self.published.load().get(&Lookup(backend, name)).copied()
     }
 
+    /// The same, and among the names that wait to be published.
+    pub(crate) fn find_any(&self, backend: BackendId, name: &str) -> Option<ModelRef> {
+        let waiting = self.lock();
+        let known = waiting.names.get(&Lookup(backend, name)).copied();
+        known.or_else(|| self.find(backend, name))
+    }
+
     /// Names in the published map.
     pub(crate) fn len(&self) -> usize {
         self.published.load().len()

@@ -137,15 +137,19 @@ fn lifecycle_events_count_without_a_request() {
     let recorder = store.recorder(0);
     let model = recorder.resolve(backend, "m").unwrap();
     for took in [2, 1] {
-        recorder.lifecycle(model, Lifecycle::Loaded { took: Duration::from_secs(took) });
-        recorder.lifecycle(model, Lifecycle::Evicted);
+        recorder.lifecycle(model, Lifecycle::Loaded { took: Some(Duration::from_secs(took)) });
+        recorder.lifecycle(model, Lifecycle::Evicted { age: Some(Duration::from_secs(took)) });
         let snapshot = store.snapshot();
         assert_eq!(snapshot.model("b", "m").unwrap().load_last_ns, took * 1_000_000_000);
     }
-    recorder.lifecycle(model, Lifecycle::LoadFailed);
+    for event in [Lifecycle::LoadFailed, Lifecycle::Loaded { took: None }, Lifecycle::Reloaded] {
+        recorder.lifecycle(model, event);
+    }
     let snapshot = store.snapshot();
     let model = snapshot.model("b", "m").unwrap();
-    assert_eq!((model.loads, model.load_failures, model.load_ns, model.evictions), (2, 1, 3_000_000_000, 2));
+    assert_eq!((model.loads, model.load_failures, model.load_ns, model.evictions), (3, 1, 3_000_000_000, 2));
+    assert_eq!((model.timed_loads, model.load_last_ns), (2, 1_000_000_000));
+    assert_eq!((model.evicted_age_ns, model.reloads), (1_000_000_000, 1));
 }
 
 #[test]

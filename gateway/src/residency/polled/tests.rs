@@ -7,7 +7,7 @@ fn at(seconds: u64) -> Duration {
 }
 
 fn polled() -> Arc<Polled> {
-    Arc::new(Polled::new("server:1".to_owned(), &StatePoll::default()))
+    Arc::new(Polled::new("server:1".to_owned(), &StatePoll { poll: PollMode::Auto, ..StatePoll::default() }))
 }
 
 /// A look that finds these models loaded, and knows of no other if it is whole.
@@ -19,7 +19,7 @@ fn look(polled: &Polled, seconds: u64, names: &[&str], whole: bool) {
 
 fn request(polled: &Arc<Polled>, model: &str, seconds: u64) -> Option<Start> {
     let name = ModelName::new(model, 64).unwrap();
-    Watched(vec![Arc::clone(polled)]).answered(model, &name, at(seconds), at(seconds))
+    polled.answered(model, &name, (at(seconds), at(seconds)), None)??.0.into()
 }
 
 #[test]

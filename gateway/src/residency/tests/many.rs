@@ -67,7 +67,7 @@ fn names_may_come_and_go_while_others_are_read() {
                     let _ = models.load(&id, if i % 3 == 0 { 507 } else { 200 }, i, i + 1);
                     let _ = models.infer(&id, i);
                     let _ = models.infer("fixed", i);
-                    models.told_loading(&id, at(i));
+                    models.told_loading(&id, Some(0), at(i));
                     let _ = models.unload(&id, 200, i);
                 }
             });
@@ -111,30 +111,41 @@ proptest! {
     fn whatever_happens_a_model_at_rest_is_hot_cold_once_or_unknown(events in prop::collection::vec(event(), 0..40)) {
         let residency = Residency::default();
         let models = residency.backend("b");
-        let (mut loads, mut requests, mut counted, mut loaded) = (Vec::new(), Vec::new(), 0, 0);
+        let (mut loads, mut requests) = (Vec::new(), Vec::new());
+        // Loads that were handed out with and without a time; calls that succeeded, and whatever else can load a model.
+        let (mut timed, mut untimed, mut loaded, mut others) = (0, 0, 0, 0);
+        let mut count = |load: Option<Load>| match load {
+            Some(Load { took: Some(_), .. }) => timed += 1,
+            Some(_) => untimed += 1,
+            None => {}
+        };
         for (second, event) in (1_u64..).zip(events) {
             match event {
-                Event::LoadBegins => loads.push(models.load_began("m", at(second))),
+                Event::LoadBegins => {
+                    others += 1;
+                    loads.push(models.load_began("m", at(second)));
+                }
                 Event::LoadEnds(i, code) if i < loads.len() => {
-                    let settled = loads.swap_remove(i).answered(status(code), at(second));
+                    let settled = loads.swap_remove(i).answered(status(code), Some(0), at(second));
                     loaded += usize::from(matches!(settled.outcome, LoadOutcome::Loaded { .. }));
                 }
                 Event::LoadLeft(i) if i < loads.len() => drop(loads.swap_remove(i)),
                 Event::InferBegins => requests.push(models.infer_began("m")),
                 Event::InferOk(i) if i < requests.len() => {
                     let settled = models.ok(requests.swap_remove(i), "m", second);
-                    counted += usize::from(settled.load.is_some());
+                    count(settled.load);
                 }
                 Event::InferFails(i) if i < requests.len() => drop(requests.swap_remove(i)),
                 Event::Unload(code) => {
                     let evicted = models.unload("m", code, second);
-                    counted += usize::from(evicted.is_some_and(|evicted| evicted.load.is_some()));
+                    count(evicted.and_then(|evicted| evicted.load));
+                    others += 1;
                 }
-                Event::Told => models.told_loading("m", at(second)),
+                Event::Told => models.told_loading("m", Some(0), at(second)),
                 _ => {}
             }
         }
-        prop_assert!(counted <= loaded, "a load is counted at most once");
+        prop_assert!(timed <= loaded && untimed <= others, "a load is counted at most once");
         drop((loads, requests));
         // Two answers in a row: after the first nothing is left to be decided.
         let (first, second) = (models.infer("m", 100), models.infer("m", 101));

@@ -68,7 +68,10 @@ pub(super) async fn slot(ask: &Ask<'_>) -> Result<Slot, Refusal> {
     let mut last = None;
     for pool in &ask.pools {
         match pool.h2.slot(ask, pool).await {
-            Ok(slot) => return Ok(slot),
+            Ok(slot) => {
+                ask.goes_to(pool);
+                return Ok(slot);
+            }
             Err(error) => {
                 count_failure(ask.backend, &error);
                 last = Some(error);

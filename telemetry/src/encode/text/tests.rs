@@ -41,21 +41,18 @@ fn full() -> Snapshot {
             );
         }
     }
-    for event in
-        [Lifecycle::LoadFailed, Lifecycle::Evicted, Lifecycle::Loaded { took: Duration::from_millis(250) }]
-    {
+    let (took, age) = (Some(Duration::from_millis(250)), Some(Duration::from_secs(60)));
+    for event in [
+        Lifecycle::LoadFailed,
+        Lifecycle::Evicted { age },
+        Lifecycle::Loaded { took },
+        Lifecycle::Loaded { took: None },
+        Lifecycle::Reloaded,
+    ] {
         recorder.lifecycle(model, event);
     }
     tell_numbers(&store, &recorder, model);
-    let resident = Resident {
-        loaded: Some(1),
-        memory_bytes: Some(4096),
-        gpu_memory_bytes: Some(2048),
-        loads: 2,
-        evictions: 1,
-        reloads: 1,
-        evicted_age: Some(Duration::from_secs(60)),
-    };
+    let resident = Resident { loaded: Some(1), memory_bytes: Some(4096), gpu_memory_bytes: Some(2048) };
     store.set_residents([("mms".into(), [("a\"b".into(), resident)].into())].into());
     recorder.begin(recorder.reserved(backend, Reserved::None_));
     store.snapshot()
@@ -101,7 +98,9 @@ fn every_line_of_a_model_reads_as_the_format_wants() {
         r#"weir_model_request_duration_seconds_count{LABELS,start="hot"} 1"#,
         r#"weir_model_time_to_first_byte_seconds_bucket{LABELS,le="0.005"} 3"#,
         r#"weir_model_cold_starts_total{LABELS,evidence="header"} 8"#,
-        r#"weir_model_loads_total{LABELS} 2"#,
+        r#"weir_model_loads_total{LABELS} 3"#,
+        r#"weir_model_timed_loads_total{LABELS} 2"#,
+        r#"weir_model_reloads_total{LABELS} 1"#,
         r#"weir_model_load_failures_total{LABELS} 1"#,
         r#"weir_model_load_seconds_total{LABELS} 3.25"#,
         r#"weir_model_last_load_seconds{LABELS} 0.25"#,

@@ -5,7 +5,7 @@ use super::panel::{Layout, Panel, lines, target};
 use super::query::{BACKENDS, Variables, errors, hits, quantile, rate, share};
 use crate::names::{
     MODEL_EVICTIONS, MODEL_IN_FLIGHT, MODEL_LOAD_FAILURES, MODEL_LOAD_SECONDS, MODEL_LOADS, MODEL_REQUESTS,
-    UPSTREAM_CONNECT_ERRORS, UPSTREAM_CONNECTIONS, UPSTREAM_RETRIES,
+    MODEL_TIMED_LOADS, UPSTREAM_CONNECT_ERRORS, UPSTREAM_CONNECTIONS, UPSTREAM_RETRIES,
 };
 
 pub(super) fn dashboard() -> Dashboard {
@@ -56,8 +56,10 @@ fn traffic() -> Vec<Panel> {
 
 fn memory() -> Vec<Panel> {
     let top = |expr: String| vec![target(format!("topk(20, {expr})"), "{{model}}")];
-    let load =
-        share(&rate(&MODEL_LOAD_SECONDS, "backend", BACKENDS), &rate(&MODEL_LOADS, "backend", BACKENDS));
+    let load = share(
+        &rate(&MODEL_LOAD_SECONDS, "backend", BACKENDS),
+        &rate(&MODEL_TIMED_LOADS, "backend", BACKENDS),
+    );
     vec![
         lines(
             "Cache hits",
@@ -81,7 +83,7 @@ fn memory() -> Vec<Panel> {
         lines(
             "Time of a load",
             "s",
-            "`weir_model_load_seconds_total` / `weir_model_loads_total`: mean.",
+            "`weir_model_load_seconds_total` / `weir_model_timed_loads_total`: mean.",
             vec![target(load, "{{backend}}")],
         ),
         lines(

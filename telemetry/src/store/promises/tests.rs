@@ -273,7 +273,7 @@ fn evictions_are_told_with_an_alert() {
     bench.run(2, |bench| {
         (0..20).for_each(|_| bench.request("m", Outcome::Ok, Start::Hot, 9));
         if let Some(model) = bench.recorder.resolve(bench.backend, "m") {
-            bench.recorder.lifecycle(model, Lifecycle::Evicted);
+            bench.recorder.lifecycle(model, Lifecycle::Evicted { age: None });
         }
     });
     bench.run(20, |bench| bench.request("m", Outcome::Ok, Start::Hot, 9));
