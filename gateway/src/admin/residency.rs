@@ -23,9 +23,9 @@ pub(super) struct Filter {
 pub(super) async fn list(Given(state): Given<Arc<State>>, Query(filter): Query<Filter>) -> Json<Value> {
     let rows = crate::residency::rows(&state);
     let is_asked = |row: &&Row| {
-        let names = [Some(&*row.id), row.known.label.as_deref()];
+        let names = [&*row.id, &*row.model];
         filter.backend.as_ref().is_none_or(|backend| *backend == row.backend)
-            && filter.model.as_ref().is_none_or(|model| names.contains(&Some(model.as_str())))
+            && filter.model.as_ref().is_none_or(|model| names.contains(&model.as_str()))
     };
     let residency: Vec<Value> = rows.iter().filter(is_asked).map(|row| one(row, &state)).collect();
     Json(json!({ "residency": residency }))
@@ -33,7 +33,7 @@ pub(super) async fn list(Given(state): Given<Arc<State>>, Query(filter): Query<F
 
 fn one(row: &Row, state: &State) -> Value {
     let now = state.epoch.elapsed();
-    let Known { facts, label, by, told_at, .. } = &row.known;
+    let Known { facts, by, told_at, .. } = &row.known;
     let counts = facts.counts;
     let is_known = !row.is_stale && row.known.phase != StateWord::Unknown;
     let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
@@ -42,7 +42,7 @@ fn one(row: &Row, state: &State) -> Value {
     json!({
         "backend": row.backend,
         "endpoint": row.endpoint,
-        "model": label.as_deref().unwrap_or(&row.id),
+        "model": &*row.model,
         "id": &*row.id,
         "state": if is_known { row.known.phase } else { StateWord::Unknown },
         "evidence": is_known.then_some(by.as_str()),

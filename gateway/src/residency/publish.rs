@@ -17,6 +17,8 @@ pub struct Row {
     pub backend: String,
     /// `host:port`; none if it is one of several and nobody knows which.
     pub endpoint: Option<String>,
+    /// What requests call it, as far as that is known.
+    pub model: Arc<str>,
     /// What the server calls it.
     pub id: Arc<str>,
     /// What is known.
@@ -38,8 +40,14 @@ pub fn rows(state: &State) -> Vec<Row> {
 /// Of an endpoint that has a table what stands there, with what only calls show; of others what calls have shown.
 fn of(backend: &Backend, live: &Live, now: std::time::Duration) -> Vec<Row> {
     let mut called: HashMap<_, _> = backend.models.accounts().into_iter().collect();
-    let row =
-        |endpoint, id, known, is_stale| Row { backend: backend.name.clone(), endpoint, id, known, is_stale };
+    let row = |endpoint, id: Arc<str>, known, is_stale| Row {
+        backend: backend.name.clone(),
+        endpoint,
+        model: name(backend, &id, &known),
+        id,
+        known,
+        is_stale,
+    };
     let mut rows = Vec::new();
     let watched = backend.models.watched();
     for polled in &watched.tables {
@@ -79,7 +87,7 @@ impl Publisher {
             for polled in &backend.models.watched().tables {
                 polled.settle(|id, known, events| {
                     // A model without a slot keeps its events until it has one.
-                    let Some(model) = self.0.resolve(backend.id, name(id, known)) else {
+                    let Some(model) = self.0.find(backend.id, &name(backend, id, known)) else {
                         return Some(events);
                     };
                     self.0.lifecycles(model, &events);
@@ -89,8 +97,7 @@ impl Publisher {
         }
         let mut residents = Residents::default();
         for row in rows(state) {
-            let name = Arc::from(name(&row.id, &row.known));
-            let of = residents.entry(row.backend.into()).or_default().entry(name).or_default();
+            let of = residents.entry(row.backend.into()).or_default().entry(row.model).or_default();
             add(of, &row.known, row.is_stale);
         }
         state.store.set_residents(residents);
@@ -98,8 +105,9 @@ impl Publisher {
 }
 
 /// What requests call it, as far as that is known.
-fn name<'a>(id: &'a str, known: &'a Known) -> &'a str {
-    known.label.as_deref().unwrap_or(id)
+fn name(backend: &Backend, id: &str, known: &Known) -> Arc<str> {
+    let called = || backend.matcher.called(id).map(|name| Arc::from(name.as_str()));
+    known.label.as_deref().map(Arc::from).or_else(called).unwrap_or_else(|| id.into())
 }
 
 fn add(of: &mut Resident, known: &Known, is_stale: bool) {
