@@ -15,7 +15,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -25,6 +25,7 @@ pub use down::{DownLimits, Outbound, RelayDown};
 use crate::h1::client::AnswerError;
 use crate::h1::decode::BadBody;
 use crate::h1::server::RequestBody;
+use crate::message::HeaderMap;
 
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -140,7 +141,7 @@ pub struct Upload {
 #[derive(Debug, Default)]
 struct Kept {
     frames: Vec<Bytes>,
-    trailers: Option<HeaderMap>,
+    trailers: Option<http::HeaderMap>,
     bytes: usize,
     bytes_max: usize,
     /// A frame was let go, so the body cannot be sent again.

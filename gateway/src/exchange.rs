@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use metrics::{counter, histogram};
 use weir_telemetry::{
     BackendId, Evidence, Lifecycle, ModelRef, Observation, Outcome, Reserved, Start, names,
@@ -17,6 +17,7 @@ use crate::body::{Upload, UploadState};
 use crate::front::Conn;
 use crate::grpc;
 use crate::identify::{Identity, ModelName};
+use crate::message::HeaderMap;
 use crate::numbers::Numbers;
 use crate::residency::{InferTicket, Load, LoadOutcome, LoadTicket, Models, Served};
 use crate::worker::Worker;
@@ -95,9 +96,10 @@ pub struct Verdict {
 
 impl Exchange {
     /// A request begins, under no model yet.
-    pub fn begin(worker: &Rc<Worker>, conn: &Rc<Conn>, backend: BackendId, upload: Rc<Upload>) -> Self {
+    pub fn begin(worker: &Rc<Worker>, conn: &Rc<Conn>, backend: BackendId, upload: Rc<Upload>) -> Box<Self> {
         conn.request_began();
-        Self {
+        // Boxed: it is handed on several times, and large.
+        Box::new(Self {
             worker: Rc::clone(worker),
             conn: Rc::clone(conn),
             began: Instant::now(),
@@ -115,7 +117,7 @@ impl Exchange {
             queued: Duration::ZERO,
             place: None,
             settled: false,
-        }
+        })
     }
 
     /// It may leave a line in the access log.
@@ -201,10 +203,11 @@ impl Exchange {
     }
 
     /// The answer's trailers went down.
-    pub fn trailed(&mut self, trailers: &HeaderMap) {
-        self.numbers.trailers(trailers);
+    pub fn trailed(&mut self, trailers: &http::HeaderMap) {
+        let trailers = HeaderMap::from(trailers);
+        self.numbers.trailers(&trailers);
         if self.verdict.status == Some(StatusCode::OK) {
-            self.verdict.outcome = grpc::told(trailers).or(self.verdict.outcome);
+            self.verdict.outcome = grpc::told(&trailers).or(self.verdict.outcome);
         }
     }
 

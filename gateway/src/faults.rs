@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::Request;
+use crate::message::RequestParts;
 
 /// A request with this header panics where its handling begins.
 pub const PANIC: &str = "x-weir-fault-panic";
@@ -12,8 +12,8 @@ pub const PANIC: &str = "x-weir-fault-panic";
 /// # Panics
 /// If it asks for that.
 #[expect(clippy::panic, reason = "that is what it is for")]
-pub fn strike<B>(request: &Request<B>) {
-    if request.headers().contains_key(PANIC) {
+pub fn strike(request: &RequestParts) {
+    if request.headers.contains_key(PANIC) {
         panic!("a test asked for this");
     }
 }

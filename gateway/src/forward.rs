@@ -5,18 +5,19 @@
 //! touched: signatures cover them.
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
+    CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
     UPGRADE, VIA,
 };
-use http::{StatusCode, Version, request, response};
+use http::{StatusCode, Version};
 use weir_config::{Forward, ForwardedPolicy};
 
 use crate::front::Conn;
 use crate::h1::notable::{Field, Notable};
+use crate::message::{HeaderMap, RequestParts, ResponseParts};
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Fields that Connection cannot take away: end-to-end by their meaning.
 fn is_protected(name: &str) -> bool {
@@ -39,25 +40,26 @@ fn is_protected(name: &str) -> bool {
             .is_some_and(|head| head.eq_ignore_ascii_case("x-amz-") || head.eq_ignore_ascii_case("x-mode"))
 }
 
+static HOP_BY_HOP: [(Field, HeaderName); 7] = [
+    (Field::Connection, CONNECTION),
+    (Field::TransferEncoding, TRANSFER_ENCODING),
+    (Field::Te, TE),
+    (Field::Upgrade, UPGRADE),
+    (Field::KeepAlive, HeaderName::from_static("keep-alive")),
+    (Field::ProxyConnection, HeaderName::from_static("proxy-connection")),
+    (Field::Expect, EXPECT),
+];
+
 /// Removes hop-by-hop fields and those named in Connection. `te: trailers` is the one TE value that survives; Trailer stays, since
 /// trailers are relayed.
 fn strip_hop_by_hop(headers: &mut HeaderMap, notable: Notable) {
-    const HOP_BY_HOP: [(Field, &str); 7] = [
-        (Field::Connection, "connection"),
-        (Field::TransferEncoding, "transfer-encoding"),
-        (Field::Te, "te"),
-        (Field::Upgrade, "upgrade"),
-        (Field::KeepAlive, "keep-alive"),
-        (Field::ProxyConnection, "proxy-connection"),
-        (Field::Expect, "expect"),
-    ];
     if notable.has(Field::Connection) {
         strip_named(headers);
     }
     let trailers = notable.has(Field::Te)
         && headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
-    for (field, name) in HOP_BY_HOP {
-        if notable.has(field) {
+    for (field, name) in &HOP_BY_HOP {
+        if notable.has(*field) {
             headers.remove(name);
         }
     }
@@ -83,7 +85,7 @@ fn strip_named(headers: &mut HeaderMap) {
 
 /// The protocol that a request may switch its connection to (RFC 9110 §7.8): WebSocket, whatever else is named beside it. Others are
 /// not offered to the backend; h2c least of all.
-pub fn upgrade(head: &request::Parts, has_body: bool) -> Option<HeaderValue> {
+pub fn upgrade(head: &RequestParts, has_body: bool) -> Option<HeaderValue> {
     if has_body || head.version != Version::HTTP_11 || !head.headers.contains_key(UPGRADE) {
         return None;
     }
@@ -102,9 +104,9 @@ pub fn ask_to_switch(headers: &mut HeaderMap, protocol: &HeaderValue) {
 }
 
 /// Makes a client's request head ours: fields, target in origin form, version.
-pub fn request(head: &mut request::Parts, conn: &Conn, policy: &Forward, has_body: bool) {
+pub fn request(head: &mut RequestParts, conn: &Conn, policy: &Forward, has_body: bool) {
     let received = head.version;
-    let notable = Notable::of(&head.headers);
+    let notable = head.notable;
     strip_hop_by_hop(&mut head.headers, notable);
     if let Some(authority) = head.uri.authority()
         && let Ok(host) = HeaderValue::from_str(without_userinfo(authority.as_str()))
@@ -119,7 +121,7 @@ pub fn request(head: &mut request::Parts, conn: &Conn, policy: &Forward, has_bod
     }
     match (has_body, notable.has(Field::ContentLength)) {
         (true, false) => {
-            head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            head.headers.append(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         // Chunks that held nothing.
         (false, false) if notable.has(Field::TransferEncoding) => {
@@ -140,16 +142,20 @@ pub fn interim(headers: &mut HeaderMap) {
 }
 
 /// Makes a backend's answer head ours.
-pub fn response(head: &mut response::Parts, policy: &Forward) {
+pub fn response(head: &mut ResponseParts, policy: &Forward) {
     let received = head.version;
-    let notable = Notable::of(&head.headers);
-    if notable.has(Field::TransferEncoding) {
+    let notable = head.notable;
+    if notable.has(Field::TransferEncoding) && notable.has(Field::ContentLength) {
         // The chunks are what was read; a length beside them is a lie (RFC 9112 §6.3).
         head.headers.remove(CONTENT_LENGTH);
+        head.notable.forget(Field::ContentLength);
     }
     let switched =
         (head.status == StatusCode::SWITCHING_PROTOCOLS).then(|| head.headers.get(UPGRADE).cloned());
     strip_hop_by_hop(&mut head.headers, notable);
+    for (field, _) in &HOP_BY_HOP {
+        head.notable.forget(*field);
+    }
     if let Some(protocol) = switched.flatten() {
         ask_to_switch(&mut head.headers, &protocol);
     }
@@ -168,12 +174,14 @@ fn forwarded(headers: &mut HeaderMap, notable: Notable, conn: &Conn, policy: &Fo
         ForwardedPolicy::Off => {}
         ForwardedPolicy::Append => {
             append(headers, notable.has(Field::XForwardedFor), &X_FORWARDED_FOR, &conn.peer_value);
-            let keep = (notable.has(Field::XForwardedProto), notable.has(Field::XForwardedHost));
-            set_x_forwarded(headers, conn, keep);
+            set_x_forwarded(headers, conn, notable);
         }
         ForwardedPolicy::Replace => {
-            headers.insert(X_FORWARDED_FOR, conn.peer_value.clone());
-            set_x_forwarded(headers, conn, (false, false));
+            for name in [&X_FORWARDED_FOR, &X_FORWARDED_PROTO, &X_FORWARDED_HOST] {
+                headers.remove(name);
+            }
+            headers.append(&X_FORWARDED_FOR, conn.peer_value.clone());
+            set_x_forwarded(headers, conn, Notable::default());
         }
     }
     match policy.forwarded {
@@ -191,15 +199,15 @@ fn forwarded(headers: &mut HeaderMap, notable: Notable, conn: &Conn, policy: &Fo
     }
 }
 
-/// `keep`: what came in as Proto and as Host stays.
-fn set_x_forwarded(headers: &mut HeaderMap, conn: &Conn, keep: (bool, bool)) {
-    if !keep.0 {
-        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme(conn)));
+/// What is there already stays.
+fn set_x_forwarded(headers: &mut HeaderMap, conn: &Conn, there: Notable) {
+    if !there.has(Field::XForwardedProto) {
+        headers.append(&X_FORWARDED_PROTO, HeaderValue::from_static(scheme(conn)));
     }
-    if !keep.1
-        && let Some(host) = headers.get(HOST).cloned()
+    if !there.has(Field::XForwardedHost)
+        && let Some(host) = headers.get(&HOST).cloned()
     {
-        headers.insert(X_FORWARDED_HOST, host);
+        headers.append(&X_FORWARDED_HOST, host);
     }
 }
 

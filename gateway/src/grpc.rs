@@ -13,11 +13,12 @@
 //! | 2 UNKNOWN, 10 ABORTED, 12 UNIMPLEMENTED, 13 INTERNAL, 15 DATA_LOSS, any other, none | `server_error` |
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use weir_telemetry::Outcome;
 
+use crate::message::HeaderMap;
 use crate::refusal::Refusal;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");

@@ -20,6 +20,7 @@ pub mod forward;
 pub mod grpc;
 pub mod request_id;
 pub mod access;
+pub mod message;
 pub mod net;
 pub mod h1;
 #[cfg(feature = "faults")]

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use http::header::{HOST, HeaderName, HeaderValue};
-use http::request::Parts;
 use weir_config::{Config, Endpoint, Forward, Identify, Pool, Timeouts, UpstreamProtocol, UpstreamTls};
 use weir_telemetry::{BackendId, Store};
 
 use crate::access;
 use crate::classify::StartRules;
 use crate::identify::{Found, Matcher};
+use crate::message::RequestParts as Parts;
 use crate::net::tls::{self, ClientTls};
 use crate::numbers::NumberRules;
 use crate::residency::{Models, Residency};

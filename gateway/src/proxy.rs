@@ -10,8 +10,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
-use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use metrics::counter;
 use tokio::time::Instant;
@@ -28,6 +28,7 @@ use crate::grpc;
 use crate::h1::tunnel::Tunnel;
 use crate::identify::{BodyScan, Identified, Identity, Progress, ScanFlags};
 use crate::live::{Backend, Routed};
+use crate::message::{RequestParts as Parts, ResponseParts};
 use crate::numbers::Numbers;
 use crate::refusal::Refusal;
 use crate::request_id;
@@ -61,23 +62,48 @@ impl tower::Service<Request<Inbound>> for Proxy {
 
     fn call(&mut self, request: Request<Inbound>) -> Self::Future {
         let Self { worker, conn } = self.clone();
-        Box::pin(async move { Ok(serve(&worker, &conn, request).await) })
+        Box::pin(async move {
+            let (head, body) = request.into_parts();
+            let reply = serve(&worker, &conn, head.into(), body).await;
+            Ok(reply.head.into_response(reply.body))
+        })
+    }
+}
+
+/// What a request is answered with.
+#[derive(Debug)]
+pub struct Reply {
+    /// Status and fields.
+    pub head: ResponseParts,
+    /// What follows.
+    pub body: Outbound,
+}
+
+impl Reply {
+    /// The same in other words.
+    pub fn of(response: Response<Outbound>) -> Self {
+        let (head, body) = response.into_parts();
+        Self { head: head.into(), body }
+    }
+
+    /// An answer of our own.
+    pub fn own(response: Response<Bytes>) -> Self {
+        Self::of(response.map(|body| Outbound::Own(Some(body))))
     }
 }
 
 /// Serves one request: never fails, every end is a response and one observation.
-pub async fn serve(worker: &Rc<Worker>, conn: &Rc<Conn>, request: Request<Inbound>) -> Response<Outbound> {
+pub async fn serve(worker: &Rc<Worker>, conn: &Rc<Conn>, mut head: Parts, body: Inbound) -> Reply {
     #[cfg(feature = "faults")]
-    crate::faults::strike(&request);
+    crate::faults::strike(&head);
     let view = worker.view();
-    let (mut head, body) = request.into_parts();
     let id = request_id::see_to(&mut head.headers, view.live.forward().request_id);
     // HTTP/1.1 heads were checked where they were read.
     let checked = if matches!(body, Inbound::H1(_)) { Ok(()) } else { check(&head) };
     let upload = Upload::new(body, view.live.identify().peek_bytes_max.as_usize(), worker.clock.now());
     let Some(routed) = view.live.route(&head) else {
         let refusal = Refusal::NotImplemented("no backend is configured");
-        return refusal.response(None).map(|body| Outbound::Own(Some(body)));
+        return Reply::own(refusal.response(None));
     };
     let backend = routed.backend;
     let speaks_grpc = head.version == Version::HTTP_2 && grpc::is_grpc(&head.headers);
@@ -88,7 +114,7 @@ pub async fn serve(worker: &Rc<Worker>, conn: &Rc<Conn>, request: Request<Inboun
         Ok(()) => pass(&mut exchange, worker, conn, &view, routed, head).await,
         Err(refusal) => Err(refusal),
     };
-    let mut response = match passed {
+    let mut reply = match passed {
         Ok((Answer { head, body }, limits)) => {
             let body = match body {
                 AnswerBody::H1(body) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
@@ -101,14 +127,14 @@ pub async fn serve(worker: &Rc<Worker>, conn: &Rc<Conn>, request: Request<Inboun
                 }
                 body => Outbound::Relay(Box::new(RelayDown::new(body, exchange, limits))),
             };
-            Response::from_parts(head, body)
+            Reply { head, body }
         }
         Err(refusal) => refuse(&mut exchange, backend, &refusal, speaks_grpc),
     };
     if let Some(id) = id {
-        response.headers_mut().insert(request_id::X_REQUEST_ID, id);
+        reply.head.headers.insert(&request_id::X_REQUEST_ID, id);
     }
-    response
+    reply
 }
 
 /// The rooms in their order: integrity, identify, (admit,) upstream, classify.
@@ -299,12 +325,7 @@ fn ask<'a>(
     }
 }
 
-fn refuse(
-    exchange: &mut Exchange,
-    backend: &Backend,
-    refusal: &Refusal,
-    speaks_grpc: bool,
-) -> Response<Outbound> {
+fn refuse(exchange: &mut Exchange, backend: &Backend, refusal: &Refusal, speaks_grpc: bool) -> Reply {
     counter!(names::HTTP_REFUSED, "reason" => refusal.reason()).increment(1);
     tracing::debug!(reason = refusal.reason(), error = %refusal, backend = backend.name, "request refused");
     if let Some(line) = exchange.line() {
@@ -312,9 +333,5 @@ fn refuse(
     }
     exchange.settle(refusal.outcome());
     let plain = refusal.response(Some(&backend.name));
-    if speaks_grpc {
-        grpc::refused(refusal, plain).map(Outbound::Own)
-    } else {
-        plain.map(|body| Outbound::Own(Some(body)))
-    }
+    if speaks_grpc { Reply::of(grpc::refused(refusal, plain).map(Outbound::Own)) } else { Reply::own(plain) }
 }

@@ -9,16 +9,18 @@ use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use weir_config::{Forward, RequestId};
 use weir_telemetry::Start;
 
+use crate::message::HeaderMap;
+
 /// Ties what a request leaves behind together.
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const X_WEIR_START: HeaderName = HeaderName::from_static("x-weir-start");
-const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+pub static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static X_WEIR_START: HeaderName = HeaderName::from_static("x-weir-start");
+static SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// Longer ids are not believed.
 const ID_BYTES_MAX: usize = 128;
@@ -28,18 +30,22 @@ pub fn see_to(headers: &mut HeaderMap, policy: RequestId) -> Option<HeaderValue>
     if policy == RequestId::Off {
         return None;
     }
-    let mut given = headers.get_all(X_REQUEST_ID).iter();
-    match (given.next(), given.next()) {
+    let mut given = headers.get_all(&X_REQUEST_ID).iter();
+    let given = (given.next(), given.next());
+    match given {
         (Some(only), None) if is_well_formed(only) => return Some(only.clone()),
         (Some(_), _) if policy == RequestId::Keep => {
-            headers.remove(X_REQUEST_ID);
+            headers.remove(&X_REQUEST_ID);
             return None;
         }
         (None, _) if policy == RequestId::Keep => return None,
         _ => {}
     }
-    let made = made();
-    headers.insert(X_REQUEST_ID, made.clone());
+    let (made, is_new) = (made(), given.0.is_none());
+    if !is_new {
+        headers.remove(&X_REQUEST_ID);
+    }
+    headers.append(&X_REQUEST_ID, made.clone());
     Some(made)
 }
 
@@ -92,16 +98,16 @@ pub fn tell(
     };
     if policy.start_header {
         // What another weir behind this one said is not this one's word.
-        headers.remove(X_WEIR_START);
+        headers.remove(&X_WEIR_START);
         if let Some(start) = start {
-            headers.insert(X_WEIR_START, HeaderValue::from_static(start));
+            headers.insert(&X_WEIR_START, HeaderValue::from_static(start));
         }
     }
     if policy.server_timing {
         let spent = until_head().as_secs_f64() * 1e3;
         let said = start.map_or_else(String::new, |start| format!(";desc=\"{start}\""));
         if let Ok(entry) = HeaderValue::from_str(&format!("weir;dur={spent:.3}{said}")) {
-            headers.append(SERVER_TIMING, entry);
+            headers.append(&SERVER_TIMING, entry);
         }
     }
 }
@@ -111,14 +117,14 @@ mod tests {
     use super::*;
 
     fn with(ids: &[&'static str]) -> HeaderMap {
-        ids.iter().map(|id| (X_REQUEST_ID, HeaderValue::from_static(id))).collect()
+        ids.iter().map(|id| (&X_REQUEST_ID, HeaderValue::from_static(id))).collect()
     }
 
     #[test]
     fn an_id_is_made_where_there_is_none_and_no_two_are_alike() {
         let mut headers = with(&[]);
         let one = see_to(&mut headers, RequestId::Make).unwrap();
-        assert_eq!(headers.get(X_REQUEST_ID), Some(&one));
+        assert_eq!(headers.get(&X_REQUEST_ID), Some(&one));
         assert_eq!(one.len(), 32);
         assert!(one.as_bytes().iter().all(u8::is_ascii_hexdigit), "{one:?}");
         assert_ne!(Some(one), see_to(&mut with(&[]), RequestId::Make));
@@ -132,31 +138,33 @@ mod tests {
             for good in ["a", "7f3c-11", "urn:uuid:0/1+2=@~_."] {
                 let mut headers = with(&[good]);
                 assert_eq!(see_to(&mut headers, policy).unwrap(), good);
-                assert_eq!(headers[X_REQUEST_ID], good);
+                assert_eq!(headers[&X_REQUEST_ID], good);
             }
             for bad in [&["a b"][..], &["a\"b"], &[""], &[long], &["one", "two"]] {
                 let mut headers = with(bad);
                 let id = see_to(&mut headers, policy);
                 assert_eq!(id.is_some(), policy == RequestId::Make, "{bad:?}");
                 assert_eq!(
-                    headers.get_all(X_REQUEST_ID).iter().collect::<Vec<_>>(),
+                    headers.get_all(&X_REQUEST_ID).iter().collect::<Vec<_>>(),
                     id.iter().collect::<Vec<_>>()
                 );
             }
         }
         let mut headers = with(&["a b"]);
         assert_eq!(see_to(&mut headers, RequestId::Off), None);
-        assert_eq!(headers[X_REQUEST_ID], "a b", "a header like any other");
+        assert_eq!(headers[&X_REQUEST_ID], "a b", "a header like any other");
     }
 
     #[test]
     fn an_answer_tells_of_itself_only_when_asked_to() {
         let told = |policy: Forward, start| {
             let mut headers = HeaderMap::new();
-            headers.insert(X_WEIR_START, HeaderValue::from_static("hot"));
+            headers.insert(&X_WEIR_START, HeaderValue::from_static("hot"));
             tell(&mut headers, &policy, || Duration::from_micros(12_345), || start);
-            let of = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap().to_owned());
-            (of(X_WEIR_START), of(SERVER_TIMING))
+            let of = |name: &HeaderName| {
+                headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap().to_owned())
+            };
+            (of(&X_WEIR_START), of(&SERVER_TIMING))
         };
         let text = |text: &str| Some(text.to_owned());
         let timing = Forward { server_timing: true, ..Forward::default() };

@@ -5,13 +5,17 @@
 
 use std::time::SystemTime;
 
-use http::HeaderMap;
+use http::header::HeaderName;
 use weir_telemetry::{Exemplar, ModelRef, Observation, Outcome, Recorder};
+
+use crate::message::HeaderMap;
+
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The trace id of a `traceparent` header that is well formed.
 /// Source: <https://www.w3.org/TR/trace-context/#traceparent-header>.
 pub fn id(headers: &HeaderMap) -> Option<u128> {
-    let mut all = headers.get_all("traceparent").iter();
+    let mut all = headers.get_all(&TRACEPARENT).iter();
     let (Some(only), None) = (all.next(), all.next()) else { return None };
     let (version, rest) = only.as_bytes().split_at_checked(2)?;
     let (trace, rest) = rest.strip_prefix(b"-")?.split_at_checked(32)?;

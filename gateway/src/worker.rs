@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::JoinSet;
 use weir_telemetry::{Recorder, Store};
 
 use crate::front::{CoarseClock, Door, Listening, Queue, TICK, TlsDoor, Watch, accept_loop};
@@ -211,9 +212,8 @@ impl View {
 /// # Errors
 /// The runtime could not be built, a socket not be registered with it, or an accept loop panicked.
 pub fn run(orders: Orders) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let local = LocalSet::new();
-    local.block_on(&runtime, async move {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    runtime.block_on(async move {
         let worker = Worker::new(&orders);
         serve(&worker, orders.commands, orders.abort).await
     })

@@ -4,8 +4,9 @@
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use http::header::{HeaderMap, HeaderValue};
+use http::header::HeaderValue;
 use weir_config::{BackendFlag, Config, Kept, ValueRule, ValueSource, ValueUnit};
+use weir_gateway::message::HeaderMap;
 use weir_gateway::numbers::{NumberRules, Numbers};
 use weir_telemetry::{Observation, Outcome, Settings, Start, Store};
 

@@ -17,7 +17,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use http::header::{HeaderValue, REFERER, USER_AGENT};
-use http::request::Parts;
 use http::{Method, StatusCode, Version};
 use weir_config::{AccessAlways, AccessLog, AccessQuery};
 use weir_telemetry::{Evidence, Observation, Outcome, Start};
@@ -26,6 +25,7 @@ pub use writer::Log;
 
 use crate::front::Conn;
 use crate::live::{Live, Routed};
+use crate::message::RequestParts as Parts;
 use crate::request_id;
 use crate::upstream::Ask;
 
@@ -86,7 +86,7 @@ pub fn begin(
         return None;
     }
     let header = |name| head.headers.get(name).cloned();
-    let given = || header(request_id::X_REQUEST_ID).filter(request_id::is_well_formed);
+    let given = || head.headers.get(&request_id::X_REQUEST_ID).cloned().filter(request_id::is_well_formed);
     let version = routed.found.as_ref().and_then(|found| {
         found.version(&head.uri, &head.headers, live.identify()).map(|version| version.to_string())
     });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use weir_telemetry::Outcome;
 
 use super::{BodyError, InboundError, UploadState};
@@ -31,9 +31,10 @@ pub enum Outbound {
 pub struct RelayDown {
     /// None once it has ended or broken.
     inner: Option<AnswerBody>,
-    exchange: Exchange,
+    exchange: Box<Exchange>,
     limits: DownLimits,
-    timer: Option<Pin<Box<Sleep>>>,
+    /// When the silence that has begun becomes too long.
+    silent_until: Option<Instant>,
 }
 
 /// How long an answer may take once it has begun.
@@ -49,9 +50,9 @@ pub struct DownLimits {
 
 impl RelayDown {
     /// Takes over an answer whose head has been forwarded. An answer without a body is settled here.
-    pub fn new(inner: AnswerBody, exchange: Exchange, limits: DownLimits) -> Self {
+    pub fn new(inner: AnswerBody, exchange: Box<Exchange>, limits: DownLimits) -> Self {
         let ended = inner.is_end();
-        let mut relay = Self { inner: Some(inner), exchange, limits, timer: None };
+        let mut relay = Self { inner: Some(inner), exchange, limits, silent_until: None };
         if ended {
             relay.finish();
         }
@@ -77,11 +78,12 @@ impl RelayDown {
     /// Nothing to read now: silence is limited from here.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let limits = self.limits;
-        let timer = self.timer.get_or_insert_with(|| {
-            let until = (Instant::now() + limits.between_bytes).min(limits.deadline);
-            Box::pin(tokio::time::sleep_until(until))
-        });
-        ready!(timer.as_mut().poll(cx));
+        let until = *self
+            .silent_until
+            .get_or_insert_with(|| (Instant::now() + limits.between_bytes).min(limits.deadline));
+        if let Some(inner) = &mut self.inner {
+            ready!(inner.poll_alarm(cx, until));
+        }
         if Instant::now() >= limits.deadline {
             return self.fail(Outcome::Timeout, BodyError::Overdue(limits.request));
         }
@@ -107,7 +109,7 @@ impl Body for RelayDown {
             }
             Poll::Ready(Some(Err(error))) => this.fail(whose_fault(&error), error.into()),
             Poll::Ready(Some(Ok(frame))) => {
-                this.timer = None;
+                this.silent_until = None;
                 if let Some(data) = frame.data_ref() {
                     this.exchange.relayed(data);
                 }

@@ -11,7 +11,7 @@ mod rules;
 
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use weir_config::Starts;
 use weir_telemetry::{Evidence, Outcome, Start};
 
@@ -19,6 +19,8 @@ pub use rules::StartError;
 pub use server_timing::{Entry, entry};
 
 use rules::{HeaderRule, StatusRule};
+
+use crate::message::HeaderMap;
 
 /// The start rules of one backend, compiled once per configuration.
 #[derive(Debug)]

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use http::header::HeaderName;
-use http::{HeaderMap, StatusCode};
 use regex::bytes::{Regex, RegexBuilder};
 use weir_config::{Absent, HeaderTest, Otherwise, StatusOutcome};
 use weir_telemetry::{Outcome, Start};
 
 use super::{number, server_timing};
+use crate::message::HeaderMap;
 
 /// Compiled size of one regular expression in bytes, as `weir_config` checks it.
 const REGEX_BYTES_MAX: usize = 1 << 20;

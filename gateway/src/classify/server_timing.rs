@@ -4,8 +4,9 @@
 //! Of a parameter that is there twice the first counts. Names are compared without regard to case.
 //! Cost: one pass, no allocation, linear also on hostile bytes.
 
-use http::HeaderMap;
 use http::header::HeaderName;
+
+use crate::message::HeaderMap;
 
 /// The header.
 pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderName, HeaderValue};
-use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
 use http::{Method, Request};
 
 use super::RequestTold;
+use crate::message::RequestParts as Parts;
 
 /// Headers of one request.
 const HEADERS_MAX: usize = 256;
@@ -52,7 +52,7 @@ impl Asked {
         let method = method.unwrap_or(if body.is_empty() { "GET" } else { "POST" });
         let no_target = || AskedError::Target(target.to_owned());
         let (host, path) = split(target).ok_or_else(no_target)?;
-        let (mut head, ()) = Request::new(()).into_parts();
+        let mut head = Parts::from(Request::new(()).into_parts().0);
         head.method =
             Method::from_bytes(method.as_bytes()).map_err(|_| AskedError::Method(method.to_owned()))?;
         head.uri = Uri::from(path);

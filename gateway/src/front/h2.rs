@@ -18,7 +18,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use h2::Reason;
-use http::{Request, Response};
+use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
@@ -32,7 +32,8 @@ use self::stream::{Down, Streams};
 use super::guard::{Conn, Guard};
 use crate::body::{Inbound, Outbound};
 use crate::grpc;
-use crate::proxy;
+use crate::message::RequestParts;
+use crate::proxy::{self, Reply};
 use crate::refusal::Refusal;
 use crate::worker::Worker;
 
@@ -49,7 +50,8 @@ pub(super) async fn serve(worker: &Rc<Worker>, limits: &Rc<ListenLimits>, guard:
         let (worker, conn, limits) = (Rc::clone(worker), Rc::clone(conn), Rc::clone(limits));
         async move {
             let answer = answer(&worker, &conn, &limits, asked).await;
-            Ok::<_, Infallible>(answer.map(|body| Down::new(body, stall, Rc::clone(&worker.clock))))
+            let down = Down::new(answer.body, stall, Rc::clone(&worker.clock));
+            Ok::<_, Infallible>(answer.head.into_response(down))
         }
     });
     let io = TokioIo::new(Metered::new(guard, Rc::clone(conn), &limits.h2));
@@ -91,20 +93,21 @@ async fn answer(
     conn: &Rc<Conn>,
     limits: &ListenLimits,
     asked: Request<Incoming>,
-) -> Response<Outbound> {
-    let (mut head, body) = asked.into_parts();
+) -> Reply {
+    let (head, body) = asked.into_parts();
+    let mut head = RequestParts::from(head);
     if let Err(error) = request::check(&mut head, limits) {
         let refusal = Refusal::from(error);
         counter!(names::HTTP_REFUSED, "reason" => refusal.reason()).increment(1);
         tracing::debug!(reason = refusal.reason(), error = %refusal, client = %conn.peer, "request refused");
         let plain = refusal.response(None);
         return if grpc::is_grpc(&head.headers) {
-            grpc::refused(&refusal, plain).map(Outbound::Own)
+            Reply::of(grpc::refused(&refusal, plain).map(Outbound::Own))
         } else {
-            plain.map(|body| Outbound::Own(Some(body)))
+            Reply::own(plain)
         };
     }
-    let mut serving = pin!(proxy::serve(worker, conn, Request::from_parts(head, Inbound::Socket(body))));
+    let mut serving = pin!(proxy::serve(worker, conn, head, Inbound::Socket(body)));
     poll_fn(|cx| {
         catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(cx)))
             .unwrap_or_else(|_| Poll::Ready(panicked()))
@@ -112,10 +115,10 @@ async fn answer(
     .await
 }
 
-fn panicked() -> Response<Outbound> {
+fn panicked() -> Reply {
     counter!(names::PANICS).increment(1);
     tracing::error!("a request panicked; it was answered 500, the others are not touched");
-    Refusal::Panicked.response(None).map(|body| Outbound::Own(Some(body)))
+    Reply::own(Refusal::Panicked.response(None))
 }
 
 /// A connection's end that was not the client's plain goodbye.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{EXPECT, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, StatusCode, request, response};
+use http::{Method, StatusCode};
 use http_body::{Body, Frame};
 
 use super::decode::{BadBody, Decoder, Framing, Piece};
@@ -19,8 +19,9 @@ use super::response::{LIMITS, ResponseHead, parse};
 use super::wire::Wire;
 use crate::body::{InboundError, RelayUp};
 use crate::forward;
+use crate::message::{HeaderMap, RequestParts, ResponseParts};
 use crate::net::Stream;
-use crate::upstream::Lease;
+use crate::upstream::{Alarm, Lease};
 
 /// Interim answers to one request; more is a backend gone mad.
 pub(crate) const INTERIM_MAX: u32 = 32;
@@ -76,7 +77,7 @@ enum Stage {
 
 impl Sending {
     /// Writes the head into the connection's buffer; nothing is sent yet.
-    pub fn begin(wire: &mut Wire<Stream>, head: &request::Parts, body: RelayUp) -> Self {
+    pub fn begin(wire: &mut Wire<Stream>, head: &RequestParts, body: RelayUp) -> Self {
         encode::request_head(wire.out(), head);
         let chunked = head.headers.contains_key(TRANSFER_ENCODING);
         let stage = if head.headers.contains_key(EXPECT) { Stage::Held } else { Stage::Body };
@@ -151,7 +152,7 @@ impl Sending {
         Ok(false)
     }
 
-    fn end(&mut self, wire: &mut Wire<Stream>, trailers: Option<&HeaderMap>) {
+    fn end(&mut self, wire: &mut Wire<Stream>, trailers: Option<&http::HeaderMap>) {
         self.stage = Stage::Flush;
         if self.chunked {
             encode::last_chunk(wire.out(), trailers);
@@ -238,7 +239,7 @@ impl<'a> Awaiting<'a> {
     }
 
     /// Whether the backend switches to what was asked for (RFC 9110 §7.8).
-    fn is_asked(&self, head: &response::Parts) -> bool {
+    fn is_asked(&self, head: &ResponseParts) -> bool {
         let switched = head.headers.get(http::header::UPGRADE).map(http::HeaderValue::as_bytes);
         self.upgrade.zip(switched).is_some_and(|(asked, got)| asked.as_bytes().eq_ignore_ascii_case(got))
     }
@@ -284,6 +285,11 @@ impl Receiving {
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
         }
+    }
+
+    /// The timer of whoever waits for the next piece.
+    pub fn alarm(&mut self) -> &mut Alarm {
+        self.lease.alarm()
     }
 
     /// Whether the body's end has been taken.

@@ -217,7 +217,7 @@ fn trailers(scan: &mut Scan, read: &mut BytesMut) -> Result<Option<HeaderMap>, B
     for name in FORBIDDEN {
         all.remove(name);
     }
-    Ok(Some(all))
+    Ok(Some(all.into()))
 }
 
 /// What a trailer must not say: framing, routing, authentication, content (RFC 9110 §6.5.1).

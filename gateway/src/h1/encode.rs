@@ -2,12 +2,13 @@
 
 use std::io::Write;
 
-use http::header::HeaderMap;
-use http::request;
+use http::header::{HeaderName, HeaderValue};
 use http::{StatusCode, Version};
 
+use crate::message::RequestParts;
+
 /// A request's head in origin form. Its fields say how its body is framed.
-pub fn request_head(out: &mut Vec<u8>, head: &request::Parts) {
+pub fn request_head(out: &mut Vec<u8>, head: &RequestParts) {
     out.extend_from_slice(head.method.as_str().as_bytes());
     out.push(b' ');
     // `http://a?b` has a query and no path (RFC 9112 §3.2.1).
@@ -16,7 +17,7 @@ pub fn request_head(out: &mut Vec<u8>, head: &request::Parts) {
     let target = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    fields(out, &head.headers);
+    fields(out, head.headers.iter());
     out.extend_from_slice(b"\r\n");
 }
 
@@ -34,7 +35,7 @@ pub fn status_line(out: &mut Vec<u8>, status: StatusCode) {
 }
 
 /// Fields, one a line.
-pub fn fields(out: &mut Vec<u8>, headers: &HeaderMap) {
+pub fn fields<'f>(out: &mut Vec<u8>, headers: impl Iterator<Item = (&'f HeaderName, &'f HeaderValue)>) {
     for (name, value) in headers {
         field(out, name.as_str(), value.as_bytes());
     }
@@ -55,10 +56,10 @@ pub fn chunk_size(out: &mut Vec<u8>, size: usize) {
 }
 
 /// The last chunk, and the trailer section.
-pub fn last_chunk(out: &mut Vec<u8>, trailers: Option<&HeaderMap>) {
+pub fn last_chunk(out: &mut Vec<u8>, trailers: Option<&http::HeaderMap>) {
     out.extend_from_slice(b"0\r\n");
     if let Some(trailers) = trailers {
-        fields(out, trailers);
+        fields(out, trailers.iter());
     }
     out.extend_from_slice(b"\r\n");
 }

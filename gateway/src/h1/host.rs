@@ -15,9 +15,23 @@ pub fn is_valid(host: &[u8]) -> bool {
 
 /// A registered name or an IPv4 address. The comma is left out of the RFC's set: a list of hosts is not a host.
 fn is_name(name: &[u8]) -> bool {
-    !name.is_empty()
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(byte))
+    !name.is_empty() && name.iter().all(|byte| IN_NAMES.get(usize::from(*byte)) == Some(&true))
 }
+
+/// What may stand in a name, by byte.
+static IN_NAMES: [bool; 256] = {
+    let mut all = [false; 256];
+    let mut byte = 0;
+    while byte < all.len() {
+        #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "below 256")]
+        {
+            all[byte] = matches!(byte as u8, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' | b'%'
+                | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b';' | b'=');
+        }
+        byte += 1;
+    }
+    all
+};
 
 fn is_bracketed(name: &[u8]) -> bool {
     let Some(inner) = name.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) else { return false };

@@ -1,6 +1,6 @@
 //! Which of the fields that a proxy cares about a head has: one walk over the names in place of a dozen look-ups.
 
-use http::HeaderMap;
+use crate::message::HeaderMap;
 
 /// The fields of a head that decide about framing, forwarding or the connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,9 +63,20 @@ impl Notable {
             "date" => Field::Date,
             other if other.as_bytes().contains(&b'_') => Field::Underscore,
             _ => return,
-        } as u32;
-        self.again |= self.once & field;
-        self.once |= field;
+        };
+        self.mark(field);
+    }
+
+    /// Takes note of this one.
+    pub fn mark(&mut self, field: Field) {
+        self.again |= self.once & field as u32;
+        self.once |= field as u32;
+    }
+
+    /// The field has been taken away.
+    pub fn forget(&mut self, field: Field) {
+        self.once &= !(field as u32);
+        self.again &= !(field as u32);
     }
 
     /// Whether the field is there.

@@ -5,17 +5,16 @@
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
-};
-use http::request::Parts;
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::uri::{Authority, Uri};
-use http::{Method, Request, Version};
+use http::{Method, Version};
 
 use super::decode::Framing;
 use super::head::{BadHead, HeadLimits};
 use super::host;
+use super::names;
 use super::notable::{Field, Notable};
+use crate::message::{HeaderMap, RequestParts as Parts};
 
 /// Fields read onto the stack; a listener that allows more pays an allocation for each head.
 const FIELDS_ON_STACK: usize = 128;
@@ -31,8 +30,6 @@ pub struct RequestHead {
     pub framing: Framing,
     /// Whether the client keeps the connection.
     pub keep_alive: bool,
-    /// Which fields it has.
-    pub notable: Notable,
     /// Whether the client waits for `100 Continue` before it sends the body.
     pub expects_continue: bool,
 }
@@ -57,13 +54,11 @@ fn parse_into<'b>(
     let mut raw = httparse::Request::new(&mut []);
     raw_head(block.as_ref(), room, &mut raw)?;
     let malformed = BadHead::Malformed("the request line is malformed");
-    let mut parts = Request::new(()).into_parts().0;
-    parts.method = method(raw.method.ok_or(malformed)?)?;
-    parts.version = if raw.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    parts.uri = target(block, raw.path.ok_or(malformed)?, &parts.method)?;
-    let notable;
-    (parts.headers, notable) = fields(block, raw.headers)?;
-    finish(parts, notable)
+    let method = method(raw.method.ok_or(malformed)?)?;
+    let uri = target(block, raw.path.ok_or(malformed)?, &method)?;
+    let version = if raw.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
+    let (headers, notable) = fields(block, raw.headers)?;
+    finish(Parts { method, uri, version, headers, notable })
 }
 
 /// httparse's borrow of room and bytes, untangled.
@@ -107,7 +102,9 @@ fn method(word: &str) -> Result<Method, BadHead> {
 /// Origin form, absolute form of http and https, and `*` for OPTIONS (RFC 9112 §3.2).
 fn target(block: &Bytes, path: &str, method: &Method) -> Result<Uri, BadHead> {
     let malformed = BadHead::Malformed("the request target is malformed");
-    if path.contains('#') || path.bytes().any(|byte| byte <= b' ' || byte >= 0x7f) {
+    // Every byte is looked at: without a branch that is done many at a time.
+    let is_odd = |byte: u8| byte <= b' ' || byte >= 0x7f || byte == b'#';
+    if path.bytes().fold(false, |odd, byte| odd | is_odd(byte)) {
         return Err(malformed);
     }
     let uri = Uri::from_maybe_shared(block.slice_ref(path.as_bytes())).map_err(|_| malformed)?;
@@ -123,29 +120,30 @@ fn target(block: &Bytes, path: &str, method: &Method) -> Result<Uri, BadHead> {
 
 /// The fields, in their order.
 pub(super) fn fields(block: &Bytes, raw: &[httparse::Header<'_>]) -> Result<(HeaderMap, Notable), BadHead> {
-    let mut headers = HeaderMap::with_capacity(raw.len() + 4);
+    // Room for what a proxy adds.
+    let mut headers = HeaderMap::with_capacity(raw.len() + 6);
     let mut notable = Notable::default();
     for field in raw {
-        let name = HeaderName::from_bytes(field.name.as_bytes())
-            .map_err(|_| BadHead::Malformed("a header field's name is malformed"))?;
+        let name = names::read(field.name, &mut notable)?;
         let value = HeaderValue::from_maybe_shared(block.slice_ref(field.value))
             .map_err(|_| BadHead::Malformed("a header field's value is malformed"))?;
-        notable.note(name.as_str());
-        headers.try_append(name, value).map_err(|_| BadHead::TooMany)?;
+        headers.append(name, value);
     }
     Ok((headers, notable))
 }
 
-fn finish(mut parts: Parts, notable: Notable) -> Result<RequestHead, BadHead> {
+fn finish(mut parts: Parts) -> Result<RequestHead, BadHead> {
+    let notable = parts.notable;
     check_host(&parts, notable)?;
     if notable.has(Field::Underscore) {
         check_names(&parts.headers)?;
     }
     let framing = framing(&parts, notable)?;
-    if parts
-        .headers
-        .get(CONTENT_LENGTH)
-        .is_some_and(|text| text.len() > 1 && text.as_bytes().starts_with(b"0"))
+    if notable.has(Field::ContentLength)
+        && parts
+            .headers
+            .get(CONTENT_LENGTH)
+            .is_some_and(|text| text.len() > 1 && text.as_bytes().starts_with(b"0"))
     {
         // One spelling goes on: `010` is eight to some.
         let length = if let Framing::Length(length) = framing { length } else { 0 };
@@ -153,7 +151,7 @@ fn finish(mut parts: Parts, notable: Notable) -> Result<RequestHead, BadHead> {
     }
     let keep_alive = keeps_alive(parts.version, &parts.headers, notable);
     let expects_continue = notable.has(Field::Expect) && expects_continue(&parts, framing)?;
-    Ok(RequestHead { parts, framing, keep_alive, notable, expects_continue })
+    Ok(RequestHead { parts, framing, keep_alive, expects_continue })
 }
 
 /// Exactly one Host in HTTP/1.1, a valid one, and the same as an absolute target's.

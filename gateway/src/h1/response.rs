@@ -3,14 +3,14 @@
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
-use http::response::Parts;
-use http::{Method, Response, StatusCode, Version};
+use http::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
+use http::{Method, StatusCode, Version};
 
 use super::decode::Framing;
 use super::head::{BadHead, HeadLimits};
 use super::notable::{Field, Notable};
 use super::request::{content_length, fields, keeps_alive};
+use crate::message::{HeaderMap, ResponseParts as Parts};
 
 /// Heads above these are refused: `bad_answer`.
 pub const LIMITS: HeadLimits =
@@ -43,14 +43,13 @@ pub fn parse(block: &Bytes, method: &Method) -> Result<ResponseHead, BadHead> {
         Err(httparse::Error::Version) => return Err(BadHead::Version),
         _ => return Err(BadHead::Malformed("the answer's head is malformed")),
     }
-    let mut parts = Response::new(()).into_parts().0;
-    parts.status = raw
+    let status = raw
         .code
         .and_then(|code| StatusCode::from_u16(code).ok())
         .ok_or(BadHead::Malformed("the answer's status is malformed"))?;
-    parts.version = if raw.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    let notable;
-    (parts.headers, notable) = fields(block, raw.headers)?;
+    let version = if raw.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
+    let (headers, notable) = fields(block, raw.headers)?;
+    let mut parts = Parts { status, version, headers, notable };
     let has_length = parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
     let framing = framing(&mut parts, notable, method)?;
     // Chunks beside a length; or a body announced where none may be, which may still be on its way.

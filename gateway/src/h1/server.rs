@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Buf;
-use http::{Method, Request, Response, Version};
+use http::{Method, Version};
 use metrics::counter;
 use weir_telemetry::names;
 
@@ -29,7 +29,8 @@ use super::tunnel;
 use super::wire::Wire;
 use crate::body::{Inbound, Outbound};
 use crate::front::{Conn, Guard};
-use crate::proxy;
+use crate::message::RequestParts;
+use crate::proxy::{self, Reply};
 use crate::refusal::Refusal;
 use crate::worker::Worker;
 
@@ -161,14 +162,14 @@ impl Client {
         let asked = Asked {
             is_head: head.parts.method == Method::HEAD,
             version: head.parts.version,
-            wants_trailers: head.notable.has(Field::Te) && wants_trailers(&head.parts),
+            wants_trailers: head.parts.notable.has(Field::Te) && wants_trailers(&head.parts),
             keep_alive: head.keep_alive,
         };
         self.expects.set(head.expects_continue);
         self.interim.set(asked.version == Version::HTTP_11);
         *self.body.borrow_mut() = Decoder::new(head.framing);
         let body = Inbound::H1(RequestBody::new(Rc::clone(self)));
-        let serving = proxy::serve(worker, &self.conn, Request::from_parts(head.parts, body));
+        let serving = proxy::serve(worker, &self.conn, head.parts, body);
         let answer = {
             let mut serving = pin!(serving);
             poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(cx))) {
@@ -185,9 +186,9 @@ impl Client {
         }
     }
 
-    async fn answer(self: &Rc<Self>, worker: &Worker, asked: Asked, answer: Response<Outbound>) -> Then {
+    async fn answer(self: &Rc<Self>, worker: &Worker, asked: Asked, answer: Reply) -> Then {
         self.interim.set(false);
-        let (head, mut body) = answer.into_parts();
+        let Reply { head, mut body } = answer;
         if let Outbound::Tunnel(tunnel) = body {
             return tunnel::run(self, &head, tunnel).await;
         }
@@ -219,8 +220,7 @@ impl Client {
         tracing::debug!(reason = refusal.reason(), error = %refusal, client = %self.conn.peer, "request refused");
         let asked =
             Asked { is_head: false, version: Version::HTTP_11, wants_trailers: false, keep_alive: false };
-        let answer = refusal.response(None).map(|body| Outbound::Own(Some(body)));
-        let (head, mut body) = answer.into_parts();
+        let Reply { head, mut body } = Reply::own(refusal.response(None));
         match self.relay(worker, asked, head, &mut body).await {
             Then::Drop => Then::Drop,
             _ => Then::Close,
@@ -228,7 +228,7 @@ impl Client {
     }
 }
 
-fn wants_trailers(head: &http::request::Parts) -> bool {
+fn wants_trailers(head: &RequestParts) -> bool {
     head.headers.get(http::header::TE).is_some_and(|te| {
         te.as_bytes()
             .split(|byte| *byte == b',')
@@ -236,8 +236,8 @@ fn wants_trailers(head: &http::request::Parts) -> bool {
     })
 }
 
-fn panicked() -> Response<Outbound> {
+fn panicked() -> Reply {
     counter!(names::PANICS).increment(1);
     tracing::error!("a request panicked; it was answered 500, the others are not touched");
-    Refusal::Panicked.response(None).map(|body| Outbound::Own(Some(body)))
+    Reply::own(Refusal::Panicked.response(None))
 }

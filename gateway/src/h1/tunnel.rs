@@ -6,7 +6,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use http::response::Parts;
 use metrics::counter;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
@@ -16,6 +15,7 @@ use super::encode;
 use super::server::{Client, Then};
 use super::wire::Wire;
 use crate::exchange::Exchange;
+use crate::message::ResponseParts as Parts;
 use crate::upstream::Lease;
 
 /// A switched connection to a backend.
@@ -24,7 +24,7 @@ pub struct Tunnel {
     /// To the backend; never given back.
     pub lease: Lease,
     /// The request that asked for it.
-    pub exchange: Exchange,
+    pub exchange: Box<Exchange>,
     /// Silence in both directions (`timeouts.between_bytes`).
     pub silence: Duration,
     /// When the whole request has to be over.
@@ -44,7 +44,7 @@ pub(super) async fn run(client: &Rc<Client>, head: &Parts, tunnel: Box<Tunnel>) 
         let mut wire = client.wire();
         let out = wire.out();
         encode::status_line(out, head.status);
-        encode::fields(out, &head.headers);
+        encode::fields(out, head.headers.iter());
         out.extend_from_slice(b"\r\n");
     }
     counter!(names::HTTP_TUNNELS).increment(1);

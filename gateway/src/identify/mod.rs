@@ -27,7 +27,7 @@ mod scanner;
 mod body;
 mod tried;
 
-use http::{HeaderMap, Method, Uri};
+use http::{Method, Uri};
 use weir_config::{Action, Dialect, Identify, Plane, RequestRule, Template, TemplateError};
 
 pub use body::{BodyScan, Progress, ScanFlags, Scanned};
@@ -46,6 +46,8 @@ use rule::Rule;
 use scanner::Scanner;
 use source::Head;
 use template::{Captures, RuleIndex, Tree};
+
+use crate::message::HeaderMap;
 
 /// The longest text that is looked at as a name: the bound of `identify.model_name_bytes_max`.
 const NAME_BYTES_MAX: usize = 1024;

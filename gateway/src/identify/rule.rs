@@ -1,10 +1,11 @@
 //! One request rule, compiled: which requests it fits besides its path, and where the ids stand.
 
-use http::{HeaderMap, Method};
+use http::Method;
 use weir_config::{Action, Plane, RequestRule, Source, Template, When};
 
 use super::source::{Spot, header_name};
 use super::{RuleError, decode, query};
+use crate::message::HeaderMap;
 
 /// A rule made ready.
 #[derive(Debug)]

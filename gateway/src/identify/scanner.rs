@@ -10,7 +10,6 @@
 //! A key of a JSON object and the field of a form with the same name are one place: a server that takes both means the same by them.
 //! A body that is not what its type says ends the scan early.
 
-use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use memchr::memmem;
 
@@ -20,6 +19,7 @@ use super::scan_form::FormScanner;
 use super::scan_json::JsonScanner;
 use super::scan_multipart::MultipartScanner;
 use super::scan_protobuf::ProtobufScanner;
+use crate::message::HeaderMap;
 
 /// The longest value that is kept before it is cut down to a name: the bound of `identify.model_name_bytes_max`.
 const VALUE_BYTES_MAX: usize = 1024;

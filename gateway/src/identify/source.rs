@@ -1,12 +1,12 @@
 //! Where an id stands in a request, compiled: a capture, a header, a query parameter, a key of a JSON body; and what is cut off it.
 
-use http::HeaderMap;
 use http::header::HeaderName;
 use weir_config::{Source, Template};
 
 use super::name::ModelName;
 use super::template::Captures;
 use super::{Origin, RuleError, decode, query};
+use crate::message::HeaderMap;
 
 /// Different keys of bodies that the sources of one rule may name.
 pub(super) const KEYS_MAX: usize = 4;

@@ -36,7 +36,7 @@ fn identity(
     request: &Request<String>,
     limits: &Identify,
 ) -> (Option<Identity>, ScanFlags) {
-    match found.identify(request.uri(), request.headers(), limits) {
+    match found.identify(request.uri(), &request.headers().into(), limits) {
         Identified::Model(identity) => (Some(identity), ScanFlags::default()),
         Identified::None => (None, ScanFlags::default()),
         Identified::NeedsBody(mut scan) => {
@@ -55,13 +55,14 @@ fn identity(
 fn check(matcher: &Matcher, text: &str, action: Action, names: Names<'_>) {
     let request = request(text);
     let limits = Identify::default();
-    let found =
-        matcher.find(request.method(), request.uri(), request.headers()).unwrap_or_else(|| panic!("{text}"));
+    let found = matcher
+        .find(request.method(), request.uri(), &request.headers().into())
+        .unwrap_or_else(|| panic!("{text}"));
     assert_eq!(found.action(), action, "{text} by {}", found.template());
     let (identity, _) = identity(&found, &request, &limits);
     let identity = identity.as_ref();
     let (model, resident) = (identity.map(|i| i.name.as_str()), identity.and_then(|i| i.resident.as_deref()));
-    let version = found.version(request.uri(), request.headers(), &limits);
+    let version = found.version(request.uri(), &request.headers().into(), &limits);
     assert_eq!((model, resident, version.as_deref()), names, "{text} by {}", found.template());
 }
 
@@ -281,7 +282,7 @@ fn a_name_that_is_too_long_or_no_text_is_none_and_the_next_place_counts() {
     check(&matcher, &format!("GET /?model=q\nX-Model: {fits}"), Action::Infer, (Some(&fits), None, None));
     let mut bytes = request("GET /?model=q");
     bytes.headers_mut().insert("x-model", http::HeaderValue::from_bytes(b"\xff\xfe").unwrap());
-    let found = matcher.find(bytes.method(), bytes.uri(), bytes.headers()).unwrap();
+    let found = matcher.find(bytes.method(), bytes.uri(), &bytes.headers().into()).unwrap();
     let (named, _) = identity(&found, &bytes, &Identify::default());
     assert_eq!(named.unwrap().name, "q");
 }
@@ -303,9 +304,9 @@ fn what_a_body_hides_is_flagged() {
         ),
     ] {
         let request = request(&format!("POST /v1/completions\n\n{body}"));
-        let found = openai.find(request.method(), request.uri(), request.headers()).unwrap();
+        let found = openai.find(request.method(), request.uri(), &request.headers().into()).unwrap();
         let Identified::NeedsBody(mut scan) =
-            found.identify(request.uri(), request.headers(), &Identify::default())
+            found.identify(request.uri(), &request.headers().into(), &Identify::default())
         else {
             panic!("the name is in the body")
         };
@@ -319,6 +320,6 @@ fn a_request_that_no_rule_knows_is_none() {
     let triton = matcher("triton", &[]);
     for text in ["GET /nosuch", "DELETE /v2/models/a/infer", "POST /v2/models//infer", "OPTIONS *", "GET /"] {
         let request = request(text);
-        assert!(triton.find(request.method(), request.uri(), request.headers()).is_none(), "{text}");
+        assert!(triton.find(request.method(), request.uri(), &request.headers().into()).is_none(), "{text}");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use http::{HeaderMap, Method, Uri};
+use http::{Method, Uri};
 use weir_config::Identify;
 
 use super::body::BodyScan;
@@ -11,6 +11,7 @@ use super::name::ModelName;
 use super::rule::Misfit;
 use super::source::Spot;
 use super::{Found, Matcher};
+use crate::message::HeaderMap;
 
 /// How a rule stands to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

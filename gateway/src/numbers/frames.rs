@@ -4,12 +4,12 @@
 //! Server-sent events as WHATWG's HTML §9.2 has them: lines end in `\n`, `\r` or `\r\n`, several `data` lines are one event, an empty
 //! line ends it. `[DONE]` as an event's data is OpenAI's mark of the end.
 
-use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use memchr::memchr2;
 
 use super::json::{Scan, Sink};
 use super::places::Places;
+use crate::message::HeaderMap;
 
 const DATA: &[u8] = b"data:";
 const DONE: &[u8] = b"[DONE]";

@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use metrics::counter;
 use weir_config::Dialect;
 use weir_telemetry::{BackendId, Evidence, ModelRef, Outcome, Recorder, Start, Store, names};
@@ -27,6 +27,8 @@ pub(crate) use moment::rfc3339;
 use places::Places;
 use tokens::Tokens;
 use values::{Found, Values};
+
+use crate::message::HeaderMap;
 
 /// A load time that is told and is not shorter is a load. Ollama starts a process for a model, which takes longer also for the smallest.
 const LOAD_MIN: Duration = Duration::from_millis(500);

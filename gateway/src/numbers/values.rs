@@ -5,13 +5,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
 use metrics::counter;
 use weir_config::{Kept, ValueRule, ValueUnit};
 use weir_telemetry::{BackendId, Measure, Store, ValueId, names};
 
 use super::moment;
 use crate::classify::{self, number};
+use crate::message::HeaderMap;
 
 /// Values of one answer: as many as a configuration may name for a backend.
 const FOUND_MAX: usize = 8;

@@ -23,15 +23,15 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use http::header::{
-    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TRAILER,
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderName, HeaderValue, TRAILER,
     TRANSFER_ENCODING,
 };
-use http::request::Parts;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use weir_config::{Endpoint, Sign};
 
 use crate::body::{Upload, UploadState};
+use crate::message::{HeaderMap, RequestParts as Parts};
 use crate::refusal::Refusal;
 
 pub use keys::{Keys, keep_fresh};

@@ -19,7 +19,8 @@ fn vector(method: &str, uri: &str, fields: &[(&'static str, &str)], body: &[u8])
         wait: Duration::ZERO,
         keys: Keys::shared(weir_config::Credentials::Environment, None),
     };
-    let mut head = Request::builder().method(method).uri(uri).body(()).unwrap().into_parts().0;
+    let head = Request::builder().method(method).uri(uri).body(()).unwrap().into_parts().0;
+    let mut head = Parts::from(head);
     for (name, value) in fields {
         head.headers.append(*name, HeaderValue::from_str(value).unwrap());
     }
@@ -94,7 +95,7 @@ fn signer(body_bytes_max: u64) -> Signer {
 
 async fn refused(signer: &Signer, body: &'static [u8]) -> Refusal {
     let upload: Rc<Upload> = Upload::new(Inbound::Whole(Some(Bytes::from_static(body))), 0, Instant::now());
-    let mut head = Request::post("/model/m/invoke").body(()).unwrap().into_parts().0;
+    let mut head = Request::post("/model/m/invoke").body(()).unwrap().into_parts().0.into();
     let limit = Duration::from_secs(5);
     signer.sign(&mut head, &upload, (Instant::now() + limit, limit)).await.unwrap_err()
 }

@@ -13,23 +13,23 @@ mod conns;
 mod stream;
 
 use std::future::poll_fn;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 use ::h2::Reason;
 use http::header::{EXPECT, HOST, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, Request, Uri, Version, request};
+use http::{Request, Uri, Version};
 use metrics::counter;
 use tokio::time::Instant;
 use weir_config::UpstreamProtocol;
 use weir_telemetry::names;
 
-use super::{Answer, AnswerBody, Ask, Limit, Sent, UploadState, refusal};
+use super::{Alarm, Answer, AnswerBody, Ask, Limit, Sent, UploadState, refusal};
 use crate::body::RelayUp;
 use crate::grpc;
 use crate::h1::client::AnswerError;
+use crate::message::{HeaderMap, RequestParts};
 use crate::refusal::Refusal;
 
 pub use conns::Conns;
@@ -48,7 +48,7 @@ pub(super) fn speaks(protocol: UpstreamProtocol, headers: &HeaderMap) -> bool {
 ///
 /// # Errors
 /// A [`Refusal`] that says which step failed and whose fault it was.
-pub(super) async fn ask(ask: &Ask<'_>, head: &request::Parts) -> Result<Answer, Refusal> {
+pub(super) async fn ask(ask: &Ask<'_>, head: &RequestParts) -> Result<Answer, Refusal> {
     match send(ask, head).await {
         Err(Sent::Died(AnswerError::Stream(error)))
             if is_unprocessed(&error) && ask.upload.is_replayable() =>
@@ -71,12 +71,12 @@ fn is_unprocessed(error: &::h2::Error) -> bool {
         && (error.is_go_away() || (error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM)))
 }
 
-async fn send(ask: &Ask<'_>, head: &request::Parts) -> Result<Answer, Sent> {
+async fn send(ask: &Ask<'_>, head: &RequestParts) -> Result<Answer, Sent> {
     let mut slot = conns::slot(ask).await.map_err(Sent::Refused)?;
     let request = request(head, slot.endpoint()).map_err(Sent::Refused)?;
     let body = RelayUp::new(Rc::clone(ask.upload), Rc::clone(ask.clock));
     let mut limit = limit(ask);
-    let mut timer = pin!(tokio::time::sleep_until(limit.next));
+    let mut alarm = Alarm::default();
     let begun = stream::Asking::begin(&mut slot, request, body);
     let mut asking = begun.map_err(|error| Sent::Died(AnswerError::Stream(error)))?;
     let answered = poll_fn(|cx| {
@@ -85,13 +85,10 @@ async fn send(ask: &Ask<'_>, head: &request::Parts) -> Result<Answer, Sent> {
             if let Poll::Ready(answered) = polled {
                 return Poll::Ready(Ok(answered));
             }
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
+            ready!(alarm.poll(cx, limit.next));
             if let Err(refusal) = limit.check(ask) {
                 return Poll::Ready(Err(refusal));
             }
-            timer.as_mut().reset(limit.next);
         }
     })
     .await;
@@ -119,7 +116,7 @@ fn limit(ask: &Ask<'_>) -> Limit {
 }
 
 /// The head as HTTP/2 has it: the target in parts, and no field that speaks of a connection (RFC 9113 §8.2.2, §8.3.1).
-fn request(head: &request::Parts, endpoint: &weir_config::Endpoint) -> Result<Request<()>, Refusal> {
+fn request(head: &RequestParts, endpoint: &weir_config::Endpoint) -> Result<Request<()>, Refusal> {
     let mut headers = head.headers.clone();
     for name in [HOST, TRANSFER_ENCODING, EXPECT] {
         headers.remove(name);
@@ -139,7 +136,7 @@ fn request(head: &request::Parts, endpoint: &weir_config::Endpoint) -> Result<Re
         Uri::from_parts(target).map_err(|_| Refusal::BadRequest("the target is not valid"))?;
     *request.method_mut() = head.method.clone();
     *request.version_mut() = Version::HTTP_2;
-    *request.headers_mut() = headers;
+    *request.headers_mut() = headers.into();
     Ok(request)
 }
 
@@ -156,7 +153,8 @@ mod tests {
             .body(())
             .unwrap()
             .into_parts()
-            .0;
+            .0
+            .into();
         let request = request(&head, &"http://127.0.0.1:1".parse().unwrap()).unwrap();
         assert_eq!(request.uri().to_string(), "http://models:80/a%2Fb?x=%20");
         assert_eq!(request.headers().len(), 1, "{:?}", request.headers());

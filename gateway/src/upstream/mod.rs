@@ -4,33 +4,34 @@
 //! dies before a byte of the answer is sent once more on a fresh one, if its body is still at hand: servers close idle connections
 //! whenever they like. A fresh connection's failure is final.
 
-mod pool;
+mod alarm;
 mod connect;
+mod pool;
 pub mod h2;
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderValue};
-use http::{request, response};
 use http_body::Frame;
 use metrics::counter;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use weir_config::{Timeouts, UpstreamProtocol};
 use weir_telemetry::names;
 
+pub use alarm::Alarm;
 pub use connect::ConnectError;
 pub use pool::{Lease, Pool};
 
 use crate::body::{InboundError, RelayUp, Upload, UploadState};
 use crate::front::CoarseClock;
 use crate::h1::client::{AnswerError, Awaiting, Receiving, Sending};
+use crate::message::{RequestParts, ResponseParts};
 use crate::refusal::Refusal;
 
 /// How long a body waits for `100 Continue` before it is sent all the same (RFC 9110 §10.1.1 leaves the time open).
@@ -101,7 +102,7 @@ impl Ask<'_> {
 #[derive(Debug)]
 pub struct Answer {
     /// Status and fields, as the backend sent them.
-    pub head: response::Parts,
+    pub head: ResponseParts,
     /// What follows.
     pub body: AnswerBody,
 }
@@ -124,6 +125,14 @@ impl AnswerBody {
         match self {
             Self::H1(body) => body.poll_frame(cx),
             Self::H2(body) => body.poll_frame(cx),
+        }
+    }
+
+    /// Ready once `due` has come.
+    pub fn poll_alarm(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
+        match self {
+            Self::H1(body) => body.alarm().poll(cx, due),
+            Self::H2(body) => body.alarm.poll(cx, due),
         }
     }
 
@@ -157,7 +166,7 @@ impl AnswerBody {
 ///
 /// # Errors
 /// A [`Refusal`] that says which step failed and whose fault it was.
-pub async fn ask(ask: &Ask<'_>, head: &request::Parts) -> Result<Answer, Refusal> {
+pub async fn ask(ask: &Ask<'_>, head: &RequestParts) -> Result<Answer, Refusal> {
     if ask.upgrade.is_none() && h2::speaks(ask.protocol, &head.headers) {
         return h2::ask(ask, head).await;
     }
@@ -187,7 +196,7 @@ pub async fn ask(ask: &Ask<'_>, head: &request::Parts) -> Result<Answer, Refusal
 }
 
 /// A request of HTTP/1.0 may name no host; one of HTTP/1.1, which is what goes on, must (RFC 9112 §3.2).
-fn with_host(ask: &Ask<'_>, head: &request::Parts) -> request::Parts {
+fn with_host(ask: &Ask<'_>, head: &RequestParts) -> RequestParts {
     let mut head = head.clone();
     let authority = ask.pools.first().map(|pool| pool.target.endpoint.authority());
     if let Some(host) = authority.and_then(|authority| HeaderValue::try_from(authority).ok()) {
@@ -273,12 +282,11 @@ enum Sent {
     Died(AnswerError),
 }
 
-async fn send(ask: &Ask<'_>, mut lease: Lease, head: &request::Parts) -> Result<Answer, Sent> {
+async fn send(ask: &Ask<'_>, mut lease: Lease, head: &RequestParts) -> Result<Answer, Sent> {
     let body = RelayUp::new(Rc::clone(ask.upload), Rc::clone(ask.clock));
     let mut sending = Sending::begin(lease.wire(), head, body);
     let mut awaiting = Awaiting::new(&head.method, ask.upgrade);
     let mut limit = Limit::new(ask, sending.is_held());
-    let mut timer = pin!(tokio::time::sleep_until(limit.next));
     let answered = poll_fn(|cx| {
         loop {
             let polled = awaiting.poll(cx, lease.wire(), &mut sending, |status, headers| {
@@ -287,7 +295,7 @@ async fn send(ask: &Ask<'_>, mut lease: Lease, head: &request::Parts) -> Result<
             if let Poll::Ready(answered) = polled {
                 return Poll::Ready(Ok(answered));
             }
-            ready!(limit.poll(cx, timer.as_mut(), ask, &mut sending))?;
+            ready!(limit.poll(cx, lease.alarm(), ask, &mut sending))?;
         }
     })
     .await;
@@ -334,11 +342,11 @@ impl Limit {
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        mut timer: Pin<&mut Sleep>,
+        alarm: &mut Alarm,
         ask: &Ask<'_>,
         sending: &mut Sending,
     ) -> Poll<Result<(), Refusal>> {
-        ready!(timer.as_mut().poll(cx));
+        ready!(alarm.poll(cx, self.next));
         if sending.is_held() {
             sending.release();
             self.sent = Instant::now();
@@ -346,7 +354,6 @@ impl Limit {
         } else {
             self.check(ask)?;
         }
-        timer.as_mut().reset(self.next);
         Poll::Ready(Ok(()))
     }
 

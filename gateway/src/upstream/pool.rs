@@ -10,15 +10,23 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::h2::Conns;
 use crate::front::CoarseClock;
 use crate::h1::wire::Wire;
 use crate::live::Target;
 use crate::net::Stream;
 
+/// A connection, and the timer of whoever waits on it.
+#[derive(Debug)]
+struct Line {
+    wire: Wire<Stream>,
+    alarm: Alarm,
+}
+
 #[derive(Debug)]
 struct Idle {
-    wire: Box<Wire<Stream>>,
+    line: Box<Line>,
     served: u32,
     since: Instant,
 }
@@ -40,7 +48,7 @@ pub struct Pool {
 /// A connection lent to one request. Dropped without [`Lease::give_back`], it closes: nothing half-read is ever reused.
 #[derive(Debug)]
 pub struct Lease {
-    wire: Box<Wire<Stream>>,
+    line: Box<Line>,
     /// True when it has carried a request before, so that its death may be an idle death.
     pub reused: bool,
     served: u32,
@@ -109,19 +117,19 @@ impl Pool {
     /// The youngest idle connection that is still usable.
     pub fn take(self: &Rc<Self>, seat: OwnedSemaphorePermit) -> Result<Lease, OwnedSemaphorePermit> {
         loop {
-            let Some(Idle { mut wire, served, since }) = self.idle.borrow_mut().pop() else {
+            let Some(Idle { mut line, served, since }) = self.idle.borrow_mut().pop() else {
                 return Err(seat);
             };
-            if !self.expired(since) && wire.is_quiet() {
-                return Ok(Lease { wire, reused: true, served, lent: Lent::new(self), _seat: seat });
+            if !self.expired(since) && line.wire.is_quiet() {
+                return Ok(Lease { line, reused: true, served, lent: Lent::new(self), _seat: seat });
             }
         }
     }
 
     /// A lease on a connection just opened.
     pub(super) fn lease(self: &Rc<Self>, stream: Stream, seat: OwnedSemaphorePermit) -> Lease {
-        let wire = Box::new(Wire::new(stream));
-        Lease { wire, reused: false, served: 0, lent: Lent::new(self), _seat: seat }
+        let line = Box::new(Line { wire: Wire::new(stream), alarm: Alarm::default() });
+        Lease { line, reused: false, served: 0, lent: Lent::new(self), _seat: seat }
     }
 
     /// Connections open now, idle or not.
@@ -136,7 +144,7 @@ impl Pool {
 
     /// Closes what is idle for too long or already closed.
     pub fn sweep(&self) {
-        self.idle.borrow_mut().retain_mut(|idle| idle.wire.is_quiet() && !self.expired(idle.since));
+        self.idle.borrow_mut().retain_mut(|idle| idle.line.wire.is_quiet() && !self.expired(idle.since));
         self.h2.sweep(|since| self.expired(since));
     }
 
@@ -148,12 +156,18 @@ impl Pool {
 impl Lease {
     /// The socket and its buffers.
     pub fn wire(&mut self) -> &mut Wire<Stream> {
-        &mut self.wire
+        &mut self.line.wire
+    }
+
+    /// The timer of whoever waits on it.
+    pub fn alarm(&mut self) -> &mut Alarm {
+        &mut self.line.alarm
     }
 
     /// The exchange over this connection is complete in both directions: keep it for the next.
     pub fn give_back(self) {
-        let Self { mut wire, served, lent, .. } = self;
+        let Self { mut line, served, lent, .. } = self;
+        let wire = &mut line.wire;
         let (pool, served) = (&lent.0, served + 1);
         let limit = pool.target.pool.requests_per_connection_max;
         if !wire.read.is_empty() || wire.ended() || (limit != 0 && served >= limit) {
@@ -162,7 +176,7 @@ impl Lease {
         wire.rest();
         let mut idle = pool.idle.borrow_mut();
         if idle.len() < pool.target.pool.idle_max as usize {
-            idle.push(Idle { wire, served, since: pool.clock.now() });
+            idle.push(Idle { line, served, since: pool.clock.now() });
         }
     }
 }

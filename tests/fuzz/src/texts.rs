@@ -1,8 +1,9 @@
 //! Texts of the operator: path templates and the configuration.
 
-use http::{HeaderMap, Method, Uri};
+use http::{Method, Uri};
 use weir_config::{Config, RequestRule, Segment, Template};
 use weir_gateway::identify::Matcher;
+use weir_gateway::message::HeaderMap;
 
 /// The last line is a path, those before it are templates: the tree finds the template that a plain search finds.
 pub(crate) fn template(data: &[u8]) {

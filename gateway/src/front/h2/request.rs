@@ -1,13 +1,13 @@
 //! What hyper's HTTP/2 lets through and weir does not, and what HTTP/1.1 backends need changed.
 
 use http::header::{COOKIE, HeaderValue};
-use http::request::Parts;
 use http::{Method, Version};
 use weir_config::ListenLimits;
 
 use crate::h1::head::BadHead;
-use crate::h1::notable::{Field, Notable};
+use crate::h1::notable::Field;
 use crate::h1::request::{check_host, check_names};
+use crate::message::RequestParts as Parts;
 
 /// Makes a head sound, or says why it is not (RFC 9113 §8.2, §8.3).
 pub(super) fn check(head: &mut Parts, limits: &ListenLimits) -> Result<(), BadHead> {
@@ -25,7 +25,7 @@ pub(super) fn check(head: &mut Parts, limits: &ListenLimits) -> Result<(), BadHe
     if (!target.starts_with('/') && !is_star) || target.contains('#') {
         return Err(BadHead::Malformed("the request target is malformed"));
     }
-    let notable = Notable::of(&head.headers);
+    let notable = head.notable;
     if head.version == Version::HTTP_2 && head.uri.authority().is_none() && !notable.has(Field::Host) {
         return Err(BadHead::Malformed("neither :authority nor Host"));
     }
@@ -63,7 +63,7 @@ mod tests {
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        request.body(()).unwrap().into_parts().0
+        request.body(()).unwrap().into_parts().0.into()
     }
 
     #[test]

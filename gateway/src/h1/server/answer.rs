@@ -6,14 +6,14 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
-use http::response::Parts;
 use http::{HeaderMap, StatusCode, Version};
 use http_body::{Body, Frame};
 
 use super::{Asked, Client, Then, ending};
 use crate::body::Outbound;
 use crate::h1::encode;
-use crate::h1::notable::{Field, Notable};
+use crate::h1::notable::Field;
+use crate::message::ResponseParts as Parts;
 use crate::worker::Worker;
 
 /// How the answer's body is framed for this client.
@@ -46,19 +46,19 @@ impl Client {
         mut head: Parts,
         body: &mut Outbound,
     ) -> Then {
-        let notable = Notable::of(&head.headers);
-        let frames = frames(&asked, &head, notable, body);
+        let notable = head.notable;
+        let frames = frames(&asked, &head, body);
         let close = !asked.keep_alive
             || frames == Frames::Close
             || self.conn.is_retired()
             || notable.has(Field::Connection)
             || !self.body.borrow().is_done();
-        finish_head(&mut head, notable, frames, close, asked.version);
+        finish_head(&mut head, frames, close, asked.version);
         {
             let out = &mut *self.wire.borrow_mut();
             let out = out.out();
             encode::status_line(out, head.status);
-            encode::fields(out, &head.headers);
+            encode::fields(out, head.headers.iter());
             if !notable.has(Field::Date) {
                 encode::field(out, "date", &worker.clock.date());
             }
@@ -176,20 +176,20 @@ impl Relay<'_> {
     }
 }
 
-fn frames(asked: &Asked, head: &Parts, notable: Notable, body: &Outbound) -> Frames {
+fn frames(asked: &Asked, head: &Parts, body: &Outbound) -> Frames {
     if asked.is_head || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         return Frames::None;
     }
     let said = || head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
-    match notable.has(Field::ContentLength).then(said).flatten().or_else(|| body.size_hint().exact()) {
+    match head.notable.has(Field::ContentLength).then(said).flatten().or_else(|| body.size_hint().exact()) {
         Some(length) => Frames::Length(length),
         None if encode::knows_chunks(asked.version) => Frames::Chunks,
         None => Frames::Close,
     }
 }
 
-fn finish_head(head: &mut Parts, notable: Notable, frames: Frames, close: bool, version: Version) {
-    let headers = &mut head.headers;
+fn finish_head(head: &mut Parts, frames: Frames, close: bool, version: Version) {
+    let (headers, notable) = (&mut head.headers, head.notable);
     match frames {
         Frames::Length(length) if !notable.has(Field::ContentLength) => {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));

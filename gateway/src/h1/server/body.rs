@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 
@@ -14,6 +13,7 @@ use super::Client;
 use crate::body::InboundError;
 use crate::h1::decode::{BadBody, Piece};
 use crate::h1::encode;
+use crate::message::HeaderMap;
 
 /// A request's body on an HTTP/1.1 connection.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl RequestBody {
         if self.client.interim.get() && wire.has_room() {
             let out = wire.out();
             encode::status_line(out, status);
-            encode::fields(out, headers);
+            encode::fields(out, headers.iter());
             out.extend_from_slice(b"\r\n");
             // What the socket does not take now goes out with what comes next.
             let _ = wire.poll_flush(&mut Context::from_waker(std::task::Waker::noop()));

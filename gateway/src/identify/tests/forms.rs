@@ -40,9 +40,9 @@ fn a_field_of_a_form_is_found_also_when_it_is_the_last() {
 fn the_last_field_of_a_form_that_is_not_read_to_its_end_is_not_believed() {
     let matcher = matcher("generic", &[rule("/x", vec![json("model"), header("x-model")])]);
     let request = request("POST /x\nContent-Type: application/x-www-form-urlencoded\nX-Model: h\n\n");
-    let found = matcher.find(request.method(), request.uri(), request.headers()).unwrap();
+    let found = matcher.find(request.method(), request.uri(), &request.headers().into()).unwrap();
     let Identified::NeedsBody(mut scan) =
-        found.identify(request.uri(), request.headers(), &Identify::default())
+        found.identify(request.uri(), &request.headers().into(), &Identify::default())
     else {
         panic!("the name may be in the body")
     };

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
 use weir_config::ValueSource;
 use weir_telemetry::Settings;
 
 use super::*;
+use crate::message::HeaderMap;
 
 /// 2026-11-24T12:00:00Z.
 fn now() -> SystemTime {

@@ -7,13 +7,15 @@ use ::h2::client::ResponseFuture;
 use ::h2::{Reason, RecvStream, SendStream};
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Request, Response, StatusCode, response};
+use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame};
 
 use super::conns::Slot;
 use crate::body::{InboundError, RelayUp};
 use crate::h1::client::{AnswerError, INTERIM_MAX};
 use crate::h1::head::BadHead;
+use crate::message::{HeaderMap, ResponseParts};
+use crate::upstream::Alarm;
 
 /// A request's body on its way up.
 #[derive(Debug)]
@@ -130,16 +132,18 @@ impl Asking {
             if head.status() == StatusCode::SWITCHING_PROTOCOLS {
                 return Poll::Ready(Err(AnswerError::Unasked));
             }
-            interim(head.status(), head.headers());
+            interim(head.status(), &HeaderMap::from(head.headers()));
         }
         Pin::new(&mut self.response).poll(cx).map_err(AnswerError::Stream)
     }
 
     /// Behind the answer's head.
-    pub(super) fn answered(self, answer: Response<RecvStream>, slot: Slot) -> (response::Parts, Receiving) {
+    pub(super) fn answered(self, answer: Response<RecvStream>, slot: Slot) -> (ResponseParts, Receiving) {
         let (head, stream) = answer.into_parts();
+        let head = ResponseParts::from(head);
         let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        (head, Receiving { sending: self.sending, stream, left: length, ended: false, _slot: slot })
+        let alarm = Alarm::default();
+        (head, Receiving { sending: self.sending, stream, left: length, ended: false, alarm, _slot: slot })
     }
 }
 
@@ -150,6 +154,8 @@ pub struct Receiving {
     stream: RecvStream,
     left: Option<u64>,
     ended: bool,
+    /// The timer of whoever waits for the next piece.
+    pub alarm: Alarm,
     _slot: Slot,
 }
 
