@@ -61,6 +61,10 @@ impl IntoName for &'static str {
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "names are passed as `http` has them passed: as they are at hand"
+)]
 impl HeaderMap {
     /// No field.
     pub const fn new() -> Self {
