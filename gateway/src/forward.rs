@@ -90,7 +90,7 @@ pub fn upgrade(head: &RequestParts, has_body: bool) -> Option<HeaderValue> {
         return None;
     }
     let names = |name: &HeaderName, word: &str| {
-        let all = head.headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+        let all = head.headers.get_all(name).filter_map(|value| value.to_str().ok());
         all.flat_map(|value| value.split(',')).any(|one| one.trim().eq_ignore_ascii_case(word))
     };
     (names(&CONNECTION, "upgrade") && names(&UPGRADE, "websocket"))
