@@ -7,11 +7,12 @@
 
 use std::hint::black_box;
 
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Uri};
 use weir_benches::nanoseconds;
 use weir_config::{BackendFlag, Config, Identify};
 use weir_gateway::identify::{Identified, Matcher};
+use weir_gateway::message::HeaderMap;
 
 const TIMES: u32 = 2_048;
 

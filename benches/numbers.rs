@@ -10,9 +10,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use weir_benches::nanoseconds;
 use weir_config::{BackendFlag, Config, ValueRule, ValueSource};
+use weir_gateway::message::HeaderMap;
 use weir_gateway::numbers::{NumberRules, Numbers};
 use weir_telemetry::{Outcome, Settings, Store};
 
