@@ -8,6 +8,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::gpu::GpuPage;
 use crate::naming::Naming;
 use crate::starts::Starts;
 use crate::state::StateSource;
@@ -52,6 +53,10 @@ pub struct Dialect {
     /// dialect that this one extends; at most 8.
     #[garde(length(max = 8), dive)]
     pub state: Vec<StateSource>,
+    /// The page that tells of its GPUs, asked with the state. Default: that of the dialect that this one extends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
+    pub gpu: Option<GpuPage>,
 }
 
 /// What a request with a given path means.

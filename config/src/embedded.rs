@@ -89,6 +89,9 @@ pub(crate) fn extend(all: &mut [Dialect], outside: impl Fn(&str) -> Option<&'sta
             if dialect.names.is_none() {
                 dialect.names.clone_from(&base.names);
             }
+            if dialect.gpu.is_none() {
+                dialect.gpu.clone_from(&base.gpu);
+            }
             if dialect.state.is_empty() {
                 dialect.state.clone_from(&base.state);
             }

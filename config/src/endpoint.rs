@@ -48,6 +48,12 @@ impl Endpoint {
         }
     }
 
+    /// As metrics and operators see it: the authority, of a Unix socket its path.
+    #[must_use]
+    pub fn label(&self) -> String {
+        if self.path().is_some() { self.to_string() } else { self.authority() }
+    }
+
     /// Whether the connection is TLS.
     #[must_use]
     pub fn tls(&self) -> bool {

@@ -8,8 +8,9 @@ use crate::config::Config;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::read;
 use crate::report::Report;
+use crate::state::PollMode;
 
-/// What `--backend` takes: `DIALECT=URL[,URL]…[,management=URL][,name=NAME]`.
+/// What `--backend` takes: `DIALECT=URL[,URL]…[,management=URL][,name=NAME][,state=auto]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BackendFlag(Backend);
 
@@ -20,7 +21,7 @@ pub enum BackendFlagError {
     #[error("expected DIALECT=URL, for example triton=http://127.0.0.1:8000")]
     Form,
     /// A part has a key that is not known.
-    #[error("unknown part `{0}`; after the URL may come more URLs, management=URL and name=NAME")]
+    #[error("unknown part `{0}`; after the URL may come more URLs, management=URL, name=NAME and state=auto")]
     Part(String),
     /// A part is there twice.
     #[error("`{0}` is given twice")]
@@ -49,6 +50,13 @@ impl FromStr for BackendFlag {
                     once(backend.name.is_empty(), "name")?;
                     name.clone_into(&mut backend.name);
                 }
+                Some(("state", mode)) => {
+                    once(backend.state.poll == PollMode::Off, "state")?;
+                    backend.state.poll = match mode {
+                        "auto" => PollMode::Auto,
+                        _ => return Err(BackendFlagError::Part(part.to_owned())),
+                    };
+                }
                 Some((key, _)) if !key.contains("://") => return Err(BackendFlagError::Part(key.to_owned())),
                 _ => backend.endpoints.push(part.parse::<Endpoint>()?),
             }
@@ -63,7 +71,7 @@ fn once(first: bool, key: &'static str) -> Result<(), BackendFlagError> {
 
 impl fmt::Display for BackendFlag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Backend { name, dialect, endpoints, management, .. } = &self.0;
+        let Backend { name, dialect, endpoints, management, state, .. } = &self.0;
         write!(f, "{dialect}=")?;
         for (i, endpoint) in endpoints.iter().enumerate() {
             write!(f, "{}{endpoint}", if i == 0 { "" } else { "," })?;
@@ -71,7 +79,10 @@ impl fmt::Display for BackendFlag {
         if let Some(url) = management {
             write!(f, ",management={url}")?;
         }
-        if name.is_empty() { Ok(()) } else { write!(f, ",name={name}") }
+        if !name.is_empty() {
+            write!(f, ",name={name}")?;
+        }
+        if state.poll == PollMode::Auto { write!(f, ",state=auto") } else { Ok(()) }
     }
 }
 
@@ -97,8 +108,7 @@ mod tests {
 
     #[test]
     fn a_flag_gives_the_dialect_the_urls_the_management_plane_and_the_name() {
-        let text =
-            "torchserve=http://127.0.0.1:8080,http://b:8080,management=http://127.0.0.1:8081,name=vision";
+        let text = "torchserve=http://127.0.0.1:8080,http://b:8080,management=http://127.0.0.1:8081,name=vision,state=auto";
         let flag: BackendFlag = text.parse().unwrap();
         let config = Config::from_flags(std::slice::from_ref(&flag)).unwrap();
         let backend = &config.backends[0];
@@ -107,6 +117,7 @@ mod tests {
             ("vision", "torchserve", 2)
         );
         assert_eq!(backend.management.as_ref().unwrap().port, 8081);
+        assert_eq!(backend.state.poll, PollMode::Auto);
         assert_eq!(flag.to_string(), text);
     }
 
@@ -126,6 +137,8 @@ mod tests {
             ("http://a:1?x=http://b:1", Form),
             ("triton=name=x", Form),
             ("triton=http://a:1,color=red", Part("color".to_owned())),
+            ("triton=http://a:1,state=often", Part("state=often".to_owned())),
+            ("triton=http://a:1,state=auto,state=auto", Twice("state")),
             ("triton=http://a:1,name=x,name=y", Twice("name")),
             ("triton=a:1", Url(EndpointError::Scheme)),
             ("triton=ftp://a:1", Url(EndpointError::Scheme)),

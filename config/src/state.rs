@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::dialect::Plane;
+use crate::endpoint::Endpoint;
 use crate::units::{Bytes, DurationText, bytes_within, duration, duration_within};
 
 /// A page of the server that tells the state of models: one for all, or (`{model}` in its path) one for each. It must be one that only
@@ -104,8 +105,16 @@ pub enum StateWord {
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct StatePoll {
-    /// Whether it is asked: `auto` does so if the dialect knows how. Default `off`.
+    /// Whether it is asked: `auto` does so if the dialect knows how. Default `off`: a server gets nothing that no client has sent, unless
+    /// weir is told to (a server may want a token for these pages, write a line of log for each look, or be somebody else's).
     pub poll: PollMode,
+    /// URL of the server's own page of metrics, which tells of its GPUs: `http://HOST:PORT/PATH`, where `{host}` stands for the endpoint's
+    /// host. Default: where the dialect knows it to be beside the server's usual port (Triton: 8002 beside 8000), else it is not asked; at
+    /// most 1024 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"http://{host}:8002/metrics")]
+    #[garde(length(max = 1024), custom(metrics_url_fits))]
+    pub metrics_url: Option<String>,
     /// Time between two rounds, to which up to a fifth is added at random; while they fail it doubles up to 32 times. An eviction
     /// and a load between two rounds are not seen. Default `5s`; 100ms to 1h.
     #[serde(with = "duration")]
@@ -140,6 +149,7 @@ impl Default for StatePoll {
     fn default() -> Self {
         Self {
             poll: PollMode::Off,
+            metrics_url: None,
             interval: Duration::from_secs(5),
             timeout: Duration::from_secs(2),
             answer_bytes_max: Bytes(8 << 20),
@@ -147,6 +157,32 @@ impl Default for StatePoll {
             stale_after: Duration::from_secs(30),
             reload_within: Duration::from_secs(300),
         }
+    }
+}
+
+/// Address and path of a server's page of metrics, by its URL ([`StatePoll::metrics_url`]) and the endpoint that it belongs to; none if it
+/// is no such URL.
+#[must_use]
+pub fn metrics_page(url: &str, endpoint: &Endpoint) -> Option<(Endpoint, String)> {
+    let host =
+        if endpoint.host.contains(':') { format!("[{}]", endpoint.host) } else { endpoint.host.clone() };
+    let url = url.replacen("{host}", &host, 1);
+    let (scheme, rest) = url.split_once("://")?;
+    let at = rest.find('/').unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(at)?;
+    let is_path = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    let endpoint = format!("{scheme}://{authority}").parse().ok()?;
+    is_path.then(|| (endpoint, if path.is_empty() { "/metrics".to_owned() } else { path.to_owned() }))
+}
+
+#[expect(clippy::ref_option, reason = "garde hands it over so")]
+fn metrics_url_fits(url: &Option<String>, (): &()) -> garde::Result {
+    let example = "http://127.0.0.1:1".parse::<Endpoint>().ok();
+    match (url, example) {
+        (Some(url), Some(endpoint)) if metrics_page(url, &endpoint).is_none() => {
+            Err(garde::Error::new("it is `http://HOST:PORT/PATH`; `{host}` stands for the endpoint's host"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -229,6 +229,18 @@ families! {
     MODEL_TIER = Model Gauge Plain "weir_model_tier" ["backend", "model", "reason"]
         "Always 1; why the model is exported under its own name and not as part of __other__.";
 
+    // What servers tell of their GPUs on their own pages of metrics (backends[].state).
+    BACKEND_GPU_UTILIZATION = Store Gauge Ratio "weir_backend_gpu_utilization_ratio" ["backend", "endpoint", "gpu"]
+        "How busy a GPU is, as the server that uses it tells; absent if it does not, or not lately.";
+    BACKEND_GPU_MEMORY_USED = Store Gauge Bytes "weir_backend_gpu_memory_used_bytes" ["backend", "endpoint", "gpu"]
+        "Memory of a GPU that is in use, as the server tells.";
+    BACKEND_GPU_MEMORY_TOTAL = Store Gauge Bytes "weir_backend_gpu_memory_total_bytes" ["backend", "endpoint", "gpu"]
+        "Memory that a GPU has, as the server tells.";
+    BACKEND_GPU_POWER = Store Gauge Plain "weir_backend_gpu_power_watts" ["backend", "endpoint", "gpu"]
+        "Power that a GPU draws, as the server tells.";
+    BACKEND_GPU_CACHE_USAGE = Store Gauge Ratio "weir_backend_gpu_cache_usage_ratio" ["backend", "endpoint", "gpu"]
+        "How full a language model's cache of keys and values is, as the server tells.";
+
     // The store itself.
     MODELS_KNOWN = Store Gauge Plain "weir_models_known" []
         "Models that have a slot.";

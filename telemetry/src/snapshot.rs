@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::encode::gpu::Gpu;
 use crate::encode::resident::Resident;
 use crate::observation::Start;
 use crate::slo::record::Promise;
@@ -22,6 +23,8 @@ pub struct Snapshot {
     pub models: Vec<ModelSnapshot>,
     /// Names of others under which the models are exported once more.
     pub profiles: Vec<weir_config::Profile>,
+    /// What servers tell of their GPUs.
+    pub gpus: Arc<Vec<Gpu>>,
     /// Models that have a slot.
     pub models_known: u64,
     /// Models exported under their own name.

@@ -30,6 +30,19 @@ fn a_wrong_configuration_is_78_with_every_problem_at_its_place() {
 }
 
 #[test]
+fn what_is_doubtful_is_a_warning_and_a_problem_if_that_is_wanted() {
+    let file = std::env::temp_dir().join(format!("weir-doubt-{}.yaml", std::process::id()));
+    let text_of = "backends:\n- dialect: torchserve\n  endpoints: [http://127.0.0.1:1, http://127.0.0.1:2]\n  management: http://127.0.0.1:3\n  state: {poll: auto}\n";
+    std::fs::write(&file, text_of).unwrap();
+    let plain = weir(&["check", "-c", file.to_str().unwrap()]);
+    let strict = weir(&["check", "--deny-warnings", "-c", file.to_str().unwrap()]);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!((plain.status.code(), strict.status.code()), (Some(0), Some(78)));
+    let said = text(&plain.stderr);
+    assert!(said.contains("warning: backends[0].management") && said.contains("tell them apart"), "{said}");
+}
+
+#[test]
 fn no_backend_is_a_clear_error_and_wrong_usage_is_2() {
     let nothing = weir(&["serve"]);
     assert_eq!(nothing.status.code(), Some(78));

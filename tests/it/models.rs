@@ -30,6 +30,30 @@ fn every_request_is_counted_under_its_model_from_the_first_on() {
 }
 
 #[test]
+fn the_models_of_a_running_gateway_are_listed_by_the_command_line() {
+    let backend = known_models();
+    let gateway = Gateway::before("triton", backend.address);
+    assert_eq!(client::post(gateway.address, "/v2/repository/models/known-1/load", "{}").status, 200);
+    assert_eq!(client::post(gateway.address, "/v2/models/known-1/infer", "{}").status, 200);
+    gateway.wait_for("weir_model_loaded{backend=\"triton\",model=\"known-1\"}", 1.0);
+    let list = |more: &[&str]| {
+        let mut command = std::process::Command::new(weir_tests::process::binary());
+        let output =
+            command.args(["models", "--admin", &gateway.admin.to_string()]).args(more).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let table = list(&[]);
+    let row = table.lines().find(|line| line.contains("known-1")).unwrap();
+    assert!(row.starts_with("triton") && row.contains(" loaded "), "{table}");
+    assert_eq!(list(&["--backend", "none"]).lines().count(), 1);
+    let told: serde_json::Value = serde_json::from_str(&list(&["--json"])).unwrap();
+    let models = told.get("models").and_then(serde_json::Value::as_array).unwrap();
+    let known = models.iter().find(|model| model["model"] == "known-1").unwrap();
+    assert_eq!((&known["state"], &known["loads"]), (&"loaded".into(), &1.into()));
+}
+
+#[test]
 fn ten_thousand_random_names_mint_no_series() {
     let backend = known_models();
     let gateway = Gateway::before("triton", backend.address);

@@ -114,6 +114,43 @@ fn residency_is_listed_by_backend_and_model() {
     assert_eq!(residency(&gateway, "?backend=other"), "{\"residency\":[]}");
 }
 
+/// The figures of a GPU, on a page of metrics that can be taken away.
+#[test]
+fn what_a_server_tells_of_its_gpus_is_exported_until_it_is_stale() {
+    let is_there = Arc::new(AtomicBool::new(true));
+    let there = Arc::clone(&is_there);
+    let backend = Backend::answering(move |seen| {
+        if !seen.head.starts_with("GET /gpu/metrics ") {
+            return backend::ok("[]");
+        }
+        if !there.load(Ordering::SeqCst) {
+            return backend::answer("404 Not Found", "", "");
+        }
+        backend::ok(
+            "# TYPE nv_gpu_utilization gauge\nnv_gpu_utilization{gpu_uuid=\"GPU-a\"} 0.25\n\
+            nv_gpu_memory_used_bytes{gpu_uuid=\"GPU-a\"} 33763098624.000000\n",
+        )
+    });
+    let gateway = Gateway::with("triton", backend.address, |config| {
+        let one = config.backends.first_mut().unwrap();
+        one.name = "with-gpu".to_owned();
+        one.state.poll = PollMode::Auto;
+        one.state.metrics_url = Some(format!("http://{{host}}:{}/gpu/metrics", backend.address.port()));
+        one.state.interval = Duration::from_millis(100);
+        one.state.stale_after = Duration::from_secs(1);
+    });
+    let endpoint = backend.address;
+    let of = |name: &str| {
+        format!("weir_backend_gpu_{name}{{backend=\"with-gpu\",endpoint=\"{endpoint}\",gpu=\"GPU-a\"}}")
+    };
+    gateway.wait_for(&of("utilization_ratio"), 0.25);
+    gateway.wait_for(&of("memory_used_bytes"), 33_763_098_624.0);
+    let scrape = || client::get(gateway.admin, "/metrics").body_text();
+    assert!(!scrape().contains("weir_backend_gpu_power_watts"), "nobody told");
+    is_there.store(false, Ordering::SeqCst);
+    wait("the figures to be gone", || !scrape().contains("weir_backend_gpu"));
+}
+
 #[test]
 fn a_server_is_not_asked_unless_the_configuration_says_so() {
     let server = server();

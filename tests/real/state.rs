@@ -56,11 +56,15 @@ fn ok(reply: &Reply) {
 #[test]
 fn triton_is_asked_what_it_holds_and_its_own_statistics_know_nothing_of_it() {
     const BODY: &str = r#"{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1.0,2.0]}]}"#;
-    let [port] = ports();
+    let [port, grpc, metrics] = ports();
     let direct = format!("http://127.0.0.1:{port}");
-    let mut server = Server::start("triton", &[port], &[]);
+    let mut server = Server::start("triton", &[port, grpc, metrics], &[]);
     server.wait_ready(&format!("{direct}/v2/health/ready"));
-    let weir = before("triton", &direct, &direct);
+    let page = format!("http://127.0.0.1:{metrics}/metrics");
+    assert!(curl(&[&page]).body.contains("nv_inference_count"), "Triton's own page is there");
+    let weir = Weir::serve_file(&format!(
+        "backends:\n- dialect: triton\n  endpoints: [\"{direct}\"]\n  state: {{poll: auto, interval: 200ms, metrics_url: \"{page}\"}}\n"
+    ));
     let repository =
         |verb| curl(&["--request", "POST", &format!("{direct}/v2/repository/models/alpha/{verb}")]);
     let infer = || ok(&curl(&["--data-raw", BODY, &weir.url("/v2/models/alpha/infer")]));
@@ -81,6 +85,10 @@ fn triton_is_asked_what_it_holds_and_its_own_statistics_know_nothing_of_it() {
     assert_eq!(after[..2], [json!(3), json!(3)]);
     wait_for_looks(&weir, 5);
     assert_eq!(statistics(), after, "a look refreshes nothing");
+    assert!(
+        !weir.admin("/metrics").body.contains("weir_backend_gpu"),
+        "this machine has none: absent, not 0"
+    );
     let scrape = weir.settled(3);
     assert_eq!(scrape.starts("alpha"), Starts { cold: 1, hot: 2, unknown: 0 });
     assert_eq!(scrape.cold_starts("alpha"), [("state", 1)]);

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::dialect::{Dialect, RequestRule, Source, When};
 use crate::endpoint::{Endpoint, Transport};
 use crate::export::{Pin, Profile, Tier};
+use crate::gpu::{GpuFigure, GpuMetric, GpuPage};
 use crate::naming::{NameMap, Naming};
 use crate::route::{HeaderMatch, Route};
 use crate::sign::Sign;
@@ -63,6 +64,7 @@ pub(super) fn sample() -> Config {
     for backend in &mut config.backends {
         backend.management =
             Some(Endpoint { host: "127.0.0.1".to_owned(), port: 8081, transport: Transport::Tcp });
+        backend.state.metrics_url = text("http://{host}:8002/metrics");
         backend.models = ["resnet", "bert"].map(str::to_owned).to_vec();
         backend.requests = vec![rule()];
         backend.starts = Some(starts.clone());
@@ -95,6 +97,7 @@ pub(super) fn sample() -> Config {
         names: Some(names()),
         usage: usage(),
         state: vec![state()],
+        gpu: Some(gpu()),
     }];
     config.slos = slos();
     config.alerts = alerts();
@@ -162,6 +165,17 @@ fn usage() -> Usage {
         finished: one("type=end"),
         error: one("error"),
         load_ns: one("stats.load_ns"),
+    }
+}
+
+fn gpu() -> GpuPage {
+    let metric = |name: &str, tells| GpuMetric { name: name.to_owned(), tells, scale: 1.0 };
+    GpuPage {
+        port: Some(8002),
+        beside: Some(8000),
+        labels: vec!["gpu_uuid".to_owned()],
+        metrics: vec![metric("nv_gpu_utilization", GpuFigure::Utilization)],
+        ..GpuPage::default()
     }
 }
 

@@ -88,7 +88,7 @@ pub(super) fn admin(text: &str) -> Result<Endpoint, EndpointError> {
     if has_scheme { text.parse() } else { format!("http://{text}").parse() }
 }
 
-fn ask(args: &RunningArgs, method: &str, path: &str) -> anyhow::Result<(u16, Value)> {
+pub(super) fn ask(args: &RunningArgs, method: &str, path: &str) -> anyhow::Result<(u16, Value)> {
     let token = match &args.token_file {
         Some(file) => {
             let token =

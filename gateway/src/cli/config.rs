@@ -12,6 +12,15 @@ use super::{CheckArgs, ConfigCommand, EXIT_CONFIG};
 pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let loaded = weir_config::load(&args.config, &|name| std::env::var(name).ok());
     let mut out = std::io::stdout();
+    if let Ok(config) = &loaded {
+        let doubts = weir_config::doubts(config);
+        for doubt in &doubts {
+            writeln!(std::io::stderr(), "warning: {}: {}", doubt.key, doubt.message)?;
+        }
+        if args.deny_warnings && !doubts.is_empty() {
+            return Ok(ExitCode::from(EXIT_CONFIG));
+        }
+    }
     match loaded {
         Ok(_) if args.json => writeln!(out, "[]")?,
         Ok(config) => writeln!(

@@ -7,6 +7,7 @@ mod ask;
 mod config;
 mod explain;
 mod generate;
+mod models;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -49,6 +50,11 @@ enum Command {
         after_help = "Examples:\n  weir explain -b triton=http://127.0.0.1:8000 -X POST /v2/models/resnet/infer\n  weir explain -b openai=http://127.0.0.1:8000 -d '{\"model\":\"phi-4\"}' /v1/chat/completions\n  weir explain -c weir.yaml -H 'X-Amzn-SageMaker-Target-Model: a.tar.gz' -d @body.json https://host/endpoints/e/invocations\n  weir explain -c weir.yaml --json /v2/models/resnet\n\nNothing is sent. By a running gateway: GET http://127.0.0.1:9901/api/v1/explain?method=POST&path=/v2/models/a/infer&header=name:value, or POST there: {\"method\", \"path\", \"headers\": [\"name: value\"], \"body\"}."
     )]
     Explain(explain::ExplainArgs),
+    /// List the models of a running gateway: rate, errors, hot and cold, loads, memory
+    #[command(
+        after_help = "Examples:\n  weir models\n  weir models --sort evictions\n  weir models --backend triton --json | jq '.models[].model'"
+    )]
+    Models(models::ModelsArgs),
     /// Make a running gateway load its configuration file anew: all of it or nothing
     #[command(
         after_help = "Examples:\n  weir reload\n  weir reload --admin https://127.0.0.1:9901 --ca ca.pem --client-cert me.crt --client-key me.key --server-name weir.example.org"
@@ -84,7 +90,7 @@ struct Source {
     /// Configuration file (YAML)
     #[arg(short, long, value_name = "FILE", env = "WEIR_CONFIG", conflicts_with = "backend")]
     config: Option<PathBuf>,
-    /// A backend, with no file: DIALECT=URL[,management=URL][,name=NAME]; may be given several times
+    /// A backend, with no file: DIALECT=URL[,management=URL][,name=NAME][,state=auto]; may be given several times
     #[arg(short, long, value_name = "DIALECT=URL")]
     backend: Vec<BackendFlag>,
     /// Where clients connect; replaces the address of the first listener [default: 127.0.0.1:9900]
@@ -122,6 +128,9 @@ struct CheckArgs {
     /// Print the problems as JSON on stdout
     #[arg(long)]
     json: bool,
+    /// What can be run but hardly is as it was meant is a problem too
+    #[arg(long)]
+    deny_warnings: bool,
 }
 
 /// Which running gateway.
@@ -238,6 +247,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::serve(args),
         Command::Check(args) => config::check(&args),
         Command::Explain(args) => explain::explain(args),
+        Command::Models(args) => models::models(&args),
         Command::Reload(args) => ask::reload(&args),
         Command::Drain(args) => ask::drain(&args),
         Command::Config(command) => config::print(command),

@@ -58,6 +58,9 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         Err(why) => return refused(why),
     };
     start_log(&config)?;
+    for doubt in weir_config::doubts(&config) {
+        tracing::warn!(key = doubt.key, "{}", doubt.message);
+    }
     let mut inherited =
         Inherited::from_service_manager().context("cannot use the service manager's sockets")?;
     let (predecessor, offer) = match &args.takeover {

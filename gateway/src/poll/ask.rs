@@ -9,14 +9,16 @@ use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use weir_config::{Endpoint, StateMethod};
+use weir_config::{Endpoint, StateMethod, StatePoll, UpstreamTls};
+
+use crate::net::connect::{self, OpenError};
+use crate::net::tls::{self, ClientTls};
 
 /// Why there is no answer; `Display` is the value of the label `reason`.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AskError {
     #[error("unreachable")]
-    Unreachable(#[from] std::io::Error),
+    Unreachable(#[from] OpenError),
     #[error("timeout")]
     Timeout,
     #[error("broken")]
@@ -36,25 +38,43 @@ pub(super) struct AskLimits {
     pub(super) bytes_max: usize,
 }
 
+impl From<&StatePoll> for AskLimits {
+    fn from(poll: &StatePoll) -> Self {
+        Self { timeout: poll.timeout, bytes_max: poll.answer_bytes_max.as_usize() }
+    }
+}
+
+/// Whom to ask.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) endpoint: Endpoint,
+    tls: Option<ClientTls>,
+}
+
+impl Peer {
+    /// An endpoint of a backend with these settings for TLS.
+    pub(super) fn new(endpoint: Endpoint, settings: Option<&UpstreamTls>) -> Self {
+        // What cannot be set up has failed the configuration already.
+        let tls = endpoint.tls().then(|| tls::client(&endpoint, settings).ok()).flatten();
+        Self { endpoint, tls }
+    }
+}
+
 /// The body of a 200.
 pub(super) async fn ask(
-    endpoint: &Endpoint,
+    peer: &Peer,
     method: StateMethod,
     path: &str,
     limits: AskLimits,
 ) -> Result<Bytes, AskError> {
-    tokio::time::timeout(limits.timeout, exchange(endpoint, method, path, limits.bytes_max))
+    tokio::time::timeout(limits.timeout, exchange(peer, method, path, limits.bytes_max))
         .await
         .unwrap_or(Err(AskError::Timeout))
 }
 
-async fn exchange(
-    endpoint: &Endpoint,
-    method: StateMethod,
-    path: &str,
-    bytes_max: usize,
-) -> Result<Bytes, AskError> {
-    let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
+async fn exchange(peer: &Peer, method: StateMethod, path: &str, bytes_max: usize) -> Result<Bytes, AskError> {
+    let tls = peer.tls.as_ref().map(|tls| (&tls.h1, &tls.name));
+    let stream = connect::open(&peer.endpoint, tls).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let (method, body) = match method {
         StateMethod::Get => (Method::GET, Full::default()),
@@ -63,9 +83,9 @@ async fn exchange(
     let request = Request::builder()
         .method(method)
         .uri(path)
-        .header(HOST, endpoint.authority())
+        .header(HOST, peer.endpoint.authority())
         .header(USER_AGENT, concat!("weir/", env!("CARGO_PKG_VERSION")))
-        .header(ACCEPT, "application/json")
+        .header(ACCEPT, "application/json, text/plain;q=0.9")
         .header(CONTENT_TYPE, "application/json")
         .header(CONNECTION, "close")
         .body(body)

@@ -5,6 +5,7 @@
 //! every round in pages. What was told goes into the residency table; what is known there goes to the store once a second.
 
 mod ask;
+mod gpu;
 mod read;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -18,12 +19,13 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use weir_config::{Backend, Config, Endpoint, Plane, StatePoll, StateWord};
+use weir_config::{Backend, Config, Endpoint, GpuPage, Plane, PollMode, StateMethod, StatePoll, StateWord};
 use weir_telemetry::names;
 
 use crate::app::State;
 use crate::residency::{Models, Polled, Publisher, asked};
-use ask::{AskError, AskLimits, ask};
+use ask::{AskError, AskLimits, Peer, ask};
+use gpu::Heard;
 use read::{Found, Reader};
 
 /// How often a new configuration is looked for, and what is known is published.
@@ -38,8 +40,8 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// One endpoint to be asked.
 struct Target {
     backend: String,
-    endpoint: Endpoint,
-    management: Endpoint,
+    endpoint: Peer,
+    management: Peer,
     readers: Vec<Reader>,
     models: Vec<String>,
     poll: StatePoll,
@@ -56,12 +58,17 @@ pub async fn run(state: Arc<State>) {
     let mut tasks = JoinSet::new();
     let mut publish = tokio::time::interval(PUBLISH_EVERY);
     let publisher = Publisher::new(&state);
+    let mut heard = Heard::default();
     loop {
         publish.tick().await;
         if state.shared.generation() != generation {
             let live = state.shared.load();
             generation = live.generation;
             tasks.shutdown().await;
+            heard = Heard::default();
+            for page in live.config.backends.iter().flat_map(|backend| pages(&live.config, backend)) {
+                tasks.spawn(listen(page, heard.clone(), Arc::clone(&state)));
+            }
             for target in
                 live.config.backends.iter().flat_map(|backend| targets(&live.config, backend, &state))
             {
@@ -69,6 +76,7 @@ pub async fn run(state: Arc<State>) {
             }
         }
         publisher.publish(&state);
+        state.store.set_gpus(heard.now(state.epoch.elapsed()));
     }
 }
 
@@ -77,10 +85,11 @@ fn targets(config: &Config, backend: &Backend, state: &State) -> Vec<Target> {
     let Some(sources) = asked(config, backend) else { return Vec::new() };
     let models = state.residency.backend(&backend.name);
     let is_only = backend.endpoints.len() == 1;
+    let peer = |endpoint: &Endpoint| Peer::new(endpoint.clone(), backend.tls.as_ref());
     let target = |(endpoint, polled): (&Endpoint, &Arc<Polled>)| Target {
         backend: backend.name.clone(),
-        endpoint: endpoint.clone(),
-        management: backend.management.clone().unwrap_or_else(|| endpoint.clone()),
+        endpoint: peer(endpoint),
+        management: peer(backend.management.as_ref().unwrap_or(endpoint)),
         readers: sources.iter().filter_map(Reader::new).collect(),
         models: backend.models.clone(),
         poll: backend.state.clone(),
@@ -91,36 +100,97 @@ fn targets(config: &Config, backend: &Backend, state: &State) -> Vec<Target> {
     backend.endpoints.iter().zip(&models.watched().tables).map(target).collect()
 }
 
+/// One page about GPUs to be asked.
+struct Page {
+    backend: String,
+    endpoint: String,
+    peer: Peer,
+    path: String,
+    reads: GpuPage,
+    poll: StatePoll,
+}
+
+/// The pages about GPUs of a backend's endpoints, if they are asked for their state.
+fn pages(config: &Config, backend: &Backend) -> Vec<Page> {
+    let reads = config.dialect(&backend.dialect).and_then(|dialect| dialect.gpu.as_ref());
+    let Some(reads) = reads.filter(|_| backend.state.poll == PollMode::Auto) else { return Vec::new() };
+    let page = |endpoint: &Endpoint| {
+        let (at, path) = gpu::page(backend, reads, endpoint)?;
+        let peer = Peer::new(at, backend.tls.as_ref());
+        let (poll, reads) = (backend.state.clone(), reads.clone());
+        Some(Page { backend: backend.name.clone(), endpoint: endpoint.label(), peer, path, reads, poll })
+    };
+    backend.endpoints.iter().filter_map(page).collect()
+}
+
+/// Asks one page about GPUs round by round.
+async fn listen(page: Page, heard: Heard, state: Arc<State>) {
+    let mut pace = Pace::new(page.poll.interval);
+    loop {
+        let answer = ask(&page.peer, StateMethod::Get, &page.path, AskLimits::from(&page.poll)).await;
+        match &answer {
+            Ok(body) => {
+                let figures = gpu::read(&page.reads, &String::from_utf8_lossy(body));
+                let until = state.epoch.elapsed() + page.poll.stale_after;
+                heard.tell(&page.backend, &page.endpoint, figures, until);
+            }
+            Err(error) => {
+                tracing::debug!(backend = page.backend, endpoint = page.endpoint, reason = %error, "the page of metrics could not be asked");
+            }
+        }
+        pace.wait(answer.is_ok()).await;
+    }
+}
+
+/// The pause between two rounds.
+struct Pace {
+    random: StdRng,
+    interval: Duration,
+    factor: u32,
+}
+
+impl Pace {
+    fn new(interval: Duration) -> Self {
+        let seed = RandomState::new().build_hasher().finish();
+        Self { random: StdRng::seed_from_u64(seed), interval, factor: 1 }
+    }
+
+    async fn wait(&mut self, is_well: bool) {
+        self.factor = if is_well { 1 } else { (self.factor * 2).min(BACKOFF_MAX) };
+        let jitter = self.random.random_range(1.0..1.2);
+        tokio::time::sleep((self.interval * self.factor).mul_f64(jitter)).await;
+    }
+}
+
 /// Asks one endpoint round by round.
 async fn follow(mut target: Target, state: Arc<State>) {
-    let mut random = StdRng::seed_from_u64(RandomState::new().build_hasher().finish());
-    let mut pause = 1;
+    let mut pace = Pace::new(target.poll.interval);
     let mut last_good: Option<Instant> = None;
     loop {
         let sent = state.epoch.elapsed();
         let (backend, endpoint) = (target.backend.clone(), target.polled.endpoint.clone());
-        match target.round().await {
+        let round = target.round().await;
+        let is_well = round.is_ok();
+        let result = match round {
             Ok((found, absent)) => {
                 target.polled.told(&found, absent, sent, state.epoch.elapsed());
                 if let Some(models) = &target.only {
                     models.told(&found, sent);
                 }
-                pause = 1;
                 last_good = Some(Instant::now());
-                counter!(names::STATE_POLLS, "backend" => backend.clone(), "endpoint" => endpoint.clone(), "result" => "ok").increment(1);
+                "ok".to_owned()
             }
             Err(error) => {
-                pause = (pause * 2).min(BACKOFF_MAX);
                 tracing::debug!(backend, endpoint, reason = %error, "state could not be asked");
-                counter!(names::STATE_POLLS, "backend" => backend.clone(), "endpoint" => endpoint.clone(), "result" => error.to_string()).increment(1);
+                error.to_string()
             }
-        }
+        };
+        counter!(names::STATE_POLLS, "backend" => backend.clone(), "endpoint" => endpoint.clone(), "result" => result).increment(1);
         if let Some(last) = last_good {
             gauge!(names::STATE_POLL_AGE, "backend" => backend, "endpoint" => endpoint)
                 .set(last.elapsed().as_secs_f64());
         }
-        let jitter = random.random_range(1.0..1.2);
-        tokio::time::sleep((target.poll.interval * pause).mul_f64(jitter)).await;
+        pace.wait(is_well).await;
     }
 }
 
@@ -197,13 +267,11 @@ impl Target {
     }
 
     async fn page(&self, reader: &Reader, path: &str) -> Result<Value, AskError> {
-        let limits =
-            AskLimits { timeout: self.poll.timeout, bytes_max: self.poll.answer_bytes_max.as_usize() };
         let endpoint = match reader.source.plane {
             Plane::Inference => &self.endpoint,
             Plane::Management => &self.management,
         };
-        let body = ask(endpoint, reader.source.method, path, limits).await?;
+        let body = ask(endpoint, reader.source.method, path, AskLimits::from(&self.poll)).await?;
         serde_json::from_slice(&body).map_err(|_| AskError::Malformed)
     }
 }

@@ -62,7 +62,7 @@ fn of(backend: &Backend, live: &Live, now: std::time::Duration) -> Vec<Row> {
         return rows;
     }
     let only = match backend.endpoints.as_slice() {
-        [only] => live.endpoints.get(*only).map(|target| target.endpoint.authority()),
+        [only] => live.endpoints.get(*only).map(|target| target.endpoint.label()),
         _ => None,
     };
     rows.extend(called.into_iter().map(|(id, account)| row(only.clone(), id, Known::of(account), false)));

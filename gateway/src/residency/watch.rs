@@ -11,7 +11,7 @@ impl Watched {
     pub(super) fn new(config: &Config, backend: &Backend, before: &Self) -> Self {
         let are_several = backend.endpoints.len() > 1;
         let table = |endpoint: &Endpoint| {
-            let (name, poll) = (endpoint.authority(), &backend.state);
+            let (name, poll) = (endpoint.label(), &backend.state);
             let kept = before.tables.iter().find(|table| table.is_of(&name, poll));
             kept.map_or_else(|| Arc::new(Polled::new(name, poll)), Arc::clone)
         };

@@ -6,7 +6,7 @@
 //! for does not carry empty hot and cold histograms.
 
 use super::bounds::Bounds;
-use super::{profiles, resident, slo};
+use super::{gpu, profiles, resident, slo};
 use crate::Exemplar;
 use crate::distribution::Distribution;
 use crate::names::{self, CLASSIC_LE, Family};
@@ -39,6 +39,8 @@ pub(crate) struct Series<'s> {
     pub(crate) model: Option<&'s ModelSnapshot>,
     /// The label that holds the model's name.
     pub(crate) named: &'static str,
+    /// Labels in place of a model's.
+    pub(crate) labels: &'s [(&'static str, &'s str)],
     /// One more label, and its value.
     pub(crate) extra: Option<(&'static str, &'s str)>,
 }
@@ -85,7 +87,7 @@ pub(crate) fn write(snapshot: &Snapshot, sink: &mut impl Sink) {
                     opened = true;
                 }
                 let extra = extra.and_then(|extra| Some((*family.labels.get(2)?, extra)));
-                sink.series(family, Series { model: Some(model), named: "model", extra }, value);
+                sink.series(family, Series { model: Some(model), named: "model", labels: &[], extra }, value);
             });
         }
         if opened {
@@ -94,6 +96,7 @@ pub(crate) fn write(snapshot: &Snapshot, sink: &mut impl Sink) {
     }
     slo::write(snapshot, sink);
     resident::write(snapshot, sink);
+    gpu::write(snapshot, sink);
     write_tiers(snapshot, sink);
     write_store(snapshot, sink);
     profiles::write(snapshot, sink);
@@ -119,7 +122,11 @@ fn write_tiers(snapshot: &Snapshot, sink: &mut impl Sink) {
     sink.open(family);
     for (model, reason) in reasons() {
         let extra = family.labels.get(2).map(|name| (*name, reason.as_str()));
-        sink.series(family, Series { model: Some(model), named: "model", extra }, Value::Count(1));
+        sink.series(
+            family,
+            Series { model: Some(model), named: "model", labels: &[], extra },
+            Value::Count(1),
+        );
     }
     sink.close(family);
 }
@@ -132,7 +139,11 @@ fn write_store(snapshot: &Snapshot, sink: &mut impl Sink) {
     ];
     for (family, count) in single {
         sink.open(family);
-        sink.series(family, Series { model: None, named: "model", extra: None }, Value::Count(count));
+        sink.series(
+            family,
+            Series { model: None, named: "model", labels: &[], extra: None },
+            Value::Count(count),
+        );
         sink.close(family);
     }
     if snapshot.workers.is_empty() {
@@ -143,7 +154,11 @@ fn write_store(snapshot: &Snapshot, sink: &mut impl Sink) {
     let mut number = itoa::Buffer::new();
     for (worker, settled) in snapshot.workers.iter().enumerate() {
         let extra = family.labels.first().map(|name| (*name, number.format(worker)));
-        sink.series(family, Series { model: None, named: "model", extra }, Value::Count(*settled));
+        sink.series(
+            family,
+            Series { model: None, named: "model", labels: &[], extra },
+            Value::Count(*settled),
+        );
     }
     sink.close(family);
 }

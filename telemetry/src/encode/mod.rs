@@ -4,6 +4,7 @@ pub(crate) mod escape;
 mod bounds;
 mod families;
 pub(crate) mod slo;
+pub(crate) mod gpu;
 pub(crate) mod resident;
 mod profiles;
 mod foreign;

@@ -78,6 +78,9 @@ impl Sink for Protobuf<'_> {
                 label(&mut self.metric, name, value);
             }
         }
+        for (name, value) in series.labels {
+            label(&mut self.metric, name, value);
+        }
         if let Some((name, value)) = series.extra {
             label(&mut self.metric, name, value);
         }

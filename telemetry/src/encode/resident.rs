@@ -42,7 +42,7 @@ fn gauge(
     }
     sink.open(family);
     for (model, value) in told {
-        sink.series(family, Series { model: Some(model), named: "model", extra: None }, value);
+        sink.series(family, Series { model: Some(model), named: "model", labels: &[], extra: None }, value);
     }
     sink.close(family);
 }

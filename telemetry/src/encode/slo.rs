@@ -30,7 +30,7 @@ pub(super) fn write(snapshot: &Snapshot, sink: &mut impl Sink) {
                     opened = true;
                 }
                 let extra = Some(("slo", &*promised.rule.name));
-                sink.series(family, Series { model: Some(model), named: "model", extra }, value);
+                sink.series(family, Series { model: Some(model), named: "model", labels: &[], extra }, value);
             }
         }
         if opened {

@@ -157,6 +157,12 @@ fn labels(series: Series<'_>, before: &str, out: &mut String) -> bool {
         model_labels(model, series.named, out);
         before = ",";
     }
+    for (name, value) in series.labels {
+        out.extend([before, name, "=\""]);
+        escape::label_value(value, out);
+        out.push('"');
+        before = ",";
+    }
     if let Some((name, value)) = series.extra {
         out.push_str(before);
         out.push_str(name);

@@ -49,6 +49,7 @@ pub use table::NAME_BYTES_MAX;
 
 use arc_swap::ArcSwap;
 
+use crate::encode::gpu::Gpu;
 use crate::encode::resident::Residents;
 use crate::numbers::{Measure, PLACES, ValueId};
 use crate::settings::Settings;
@@ -129,6 +130,8 @@ pub struct Store {
     rules: ArcSwap<Rules>,
     /// What servers tell of models.
     residents: ArcSwap<Residents>,
+    /// What servers tell of GPUs.
+    gpus: ArcSwap<Vec<Gpu>>,
     ledger: Mutex<Ledger>,
 }
 
@@ -160,6 +163,7 @@ impl Store {
             ledger: Mutex::new(Ledger::new(&sets, settings)),
             rules: ArcSwap::default(),
             residents: ArcSwap::default(),
+            gpus: ArcSwap::default(),
             sets,
         })
     }

@@ -11,6 +11,7 @@ use super::export::labels;
 use super::groups::GroupId;
 use super::ledger::{Book, Ledger, Tier};
 use super::{BackendId, ModelRef, Reserved, Store, lock, model};
+use crate::encode::gpu::Gpu;
 use crate::encode::resident::Residents;
 use crate::encode::tail::Tail;
 use crate::snapshot::{ModelSnapshot, Snapshot};
@@ -19,6 +20,11 @@ impl Store {
     /// What servers tell of models when they are asked, all of it; what was set before is forgotten.
     pub fn set_residents(&self, residents: Residents) {
         self.residents.store(Arc::new(residents));
+    }
+
+    /// What servers tell of their GPUs, all of it; what was set before is forgotten.
+    pub fn set_gpus(&self, gpus: Vec<Gpu>) {
+        self.gpus.store(Arc::new(gpus));
     }
 
     /// Everything up to now, folded for the purpose: what a scrape needs.
@@ -58,6 +64,7 @@ impl Store {
         model.reason = book.shown().and_then(|shown| shown.reason);
         model.tier = ledger.groups.label(book.group);
         model.recent = Some(book.windows.recent(now));
+        model.resident = self.residents.load().get(&book.backend).and_then(|of| of.get(&book.name)).copied();
         Some(model)
     }
 
@@ -96,6 +103,7 @@ impl Store {
         ledger.trace_others(&mut models, &traced);
         Snapshot {
             profiles: ledger.settings.profiles.clone(),
+            gpus: self.gpus.load_full(),
             models_known: self.table.len() as u64,
             models_exported: ledger.exported.into(),
             names_overflowed: self.table.overflowed(),

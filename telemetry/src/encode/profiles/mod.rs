@@ -33,7 +33,7 @@ pub(super) fn write(snapshot: &Snapshot, sink: &mut impl Sink) {
                     opened = true;
                 }
                 let extra = extra.and_then(|extra| Some((*family.labels.get(2)?, extra)));
-                sink.series(family, Series { model: Some(model), named, extra }, value);
+                sink.series(family, Series { model: Some(model), named, labels: &[], extra }, value);
             });
         }
         if opened {

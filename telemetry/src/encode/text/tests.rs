@@ -6,6 +6,7 @@ use std::time::Duration;
 use weir_config::{Alerts, LatencyTarget, Slo};
 
 use super::*;
+use crate::encode::gpu::Gpu;
 use crate::encode::resident::Resident;
 use crate::names::{self, Kind, Scope};
 use crate::numbers::{Broken, Measure, Usage};
@@ -54,6 +55,9 @@ fn full() -> Snapshot {
     tell_numbers(&store, &recorder, model);
     let resident = Resident { loaded: Some(1), memory_bytes: Some(4096), gpu_memory_bytes: Some(2048) };
     store.set_residents([("mms".into(), [("a\"b".into(), resident)].into())].into());
+    let (backend_name, endpoint, gpu) = ("mms".into(), "a:1".into(), "GPU-\"a\"".into());
+    let figures = [Some(0.25), Some(4096.0), Some(8192.0), Some(51.5), Some(0.5)];
+    store.set_gpus(vec![Gpu { backend: backend_name, endpoint, gpu, figures }]);
     recorder.begin(recorder.reserved(backend, Reserved::None_));
     store.snapshot()
 }
@@ -105,6 +109,8 @@ fn every_line_of_a_model_reads_as_the_format_wants() {
         r#"weir_model_load_seconds_total{LABELS} 3.25"#,
         r#"weir_model_last_load_seconds{LABELS} 0.25"#,
         r#"weir_model_evictions_total{LABELS} 1"#,
+        r#"weir_model_last_eviction_age_seconds{LABELS} 60"#,
+        r#"weir_backend_gpu_utilization_ratio{backend="mms",endpoint="a:1",gpu="GPU-\"a\""} 0.25"#,
         r#"weir_model_queue_seconds_total{LABELS} 0.000036"#,
         r#"weir_model_queued_requests_total{LABELS} 24"#,
         r#"weir_model_in_flight_requests{LABELS} 0"#,
