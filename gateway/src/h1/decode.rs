@@ -8,7 +8,7 @@ use http::header::HeaderMap;
 use memchr::memchr;
 
 use super::head::{BadHead, HeadLimits, Scan};
-use super::request::fields;
+use super::lines::{Lines, fields};
 
 /// A chunk's line: its size and extensions.
 const CHUNK_LINE_BYTES_MAX: usize = 1024;
@@ -208,12 +208,8 @@ fn trailers(scan: &mut Scan, read: &mut BytesMut) -> Result<Option<HeaderMap>, B
     if end == 2 {
         return Ok(Some(HeaderMap::new()));
     }
-    let mut room = [httparse::EMPTY_HEADER; TRAILERS.fields_max];
-    let raw = match httparse::parse_headers(&block, &mut room) {
-        Ok(httparse::Status::Complete((length, raw))) if length == block.len() => raw,
-        _ => return Err(malformed),
-    };
-    let (mut all, _) = fields(&block, raw).map_err(|_: BadHead| malformed)?;
+    let read = fields(&block, Lines::new(&block), TRAILERS.fields_max, false);
+    let (mut all, _) = read.map_err(|_: BadHead| malformed)?;
     for name in FORBIDDEN {
         all.remove(name);
     }

@@ -13,6 +13,7 @@ pub mod wire;
 pub mod head;
 pub mod notable;
 pub mod host;
+mod lines;
 mod names;
 pub mod request;
 pub mod response;

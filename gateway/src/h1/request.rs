@@ -2,8 +2,6 @@
 //!
 //! Nothing is copied but names that http does not know; values are slices of the bytes that came.
 
-use std::mem::MaybeUninit;
-
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::uri::{Authority, Uri};
@@ -12,12 +10,10 @@ use http::{Method, Version};
 use super::decode::Framing;
 use super::head::{BadHead, HeadLimits};
 use super::host;
-use super::names;
+use super::lines::{Lines, fields, split};
 use super::notable::{Field, Notable};
 use crate::message::{HeaderMap, RequestParts as Parts};
 
-/// Fields read onto the stack; a listener that allows more pays an allocation for each head.
-const FIELDS_ON_STACK: usize = 128;
 /// The longest method (RFC 9110 §9 has none beyond 7; WebDAV and others have up to 17).
 const METHOD_BYTES_MAX: usize = 32;
 
@@ -39,60 +35,34 @@ pub struct RequestHead {
 /// # Errors
 /// The first fault.
 pub fn parse(block: &Bytes, limits: &HeadLimits) -> Result<RequestHead, BadHead> {
-    if limits.fields_max <= FIELDS_ON_STACK {
-        return parse_into(block, limits, &mut [MaybeUninit::uninit(); FIELDS_ON_STACK]);
-    }
-    parse_into(block, limits, &mut vec![MaybeUninit::uninit(); limits.fields_max])
-}
-
-fn parse_into<'b>(
-    block: &'b Bytes,
-    limits: &HeadLimits,
-    room: &mut [MaybeUninit<httparse::Header<'b>>],
-) -> Result<RequestHead, BadHead> {
-    let room = room.get_mut(..limits.fields_max).unwrap_or_default();
-    let mut raw = httparse::Request::new(&mut []);
-    raw_head(block.as_ref(), room, &mut raw)?;
     let malformed = BadHead::Malformed("the request line is malformed");
-    let method = method(raw.method.ok_or(malformed)?)?;
-    let uri = target(block, raw.path.ok_or(malformed)?, &method)?;
-    let version = if raw.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    let (headers, notable) = fields(block, raw.headers)?;
+    let mut lines = Lines::new(block);
+    let line = lines.next()?.ok_or(malformed)?;
+    let (method_word, rest) = split(line, b' ').ok_or(malformed)?;
+    let (target_word, version_word) = split(rest, b' ').ok_or(malformed)?;
+    let version = match version_word {
+        b"HTTP/1.1" => Version::HTTP_11,
+        b"HTTP/1.0" => Version::HTTP_10,
+        other => return Err(no_version(other)),
+    };
+    let method = method(method_word)?;
+    let uri = target(block, target_word, &method)?;
+    let (headers, notable) = fields(block, lines, limits.fields_max, false)?;
     finish(Parts { method, uri, version, headers, notable })
 }
 
-/// httparse's borrow of room and bytes, untangled.
-fn raw_head<'h, 'b>(
-    block: &'b [u8],
-    room: &'h mut [MaybeUninit<httparse::Header<'b>>],
-    raw: &mut httparse::Request<'h, 'b>,
-) -> Result<(), BadHead> {
-    match raw.parse_with_uninit_headers(block, room) {
-        Ok(httparse::Status::Complete(length)) if length == block.len() => Ok(()),
-        Ok(_) => Err(BadHead::Malformed("the head is malformed")),
-        Err(httparse::Error::TooManyHeaders) => Err(BadHead::TooMany),
-        Err(httparse::Error::Version) => Err(version(block)),
-        Err(httparse::Error::HeaderName) => Err(BadHead::Malformed("a header field's name is malformed")),
-        Err(httparse::Error::HeaderValue) => Err(BadHead::Malformed("a header field's value is malformed")),
-        Err(_) => Err(BadHead::Malformed("the request line is malformed")),
-    }
-}
-
 /// A version of HTTP that is not spoken, or not HTTP at all.
-fn version(block: &[u8]) -> BadHead {
-    let line = block.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let mut words = line.split(|byte| *byte == b' ').skip(2);
-    let word = words.next().filter(|_| words.next().is_none()).unwrap_or_default();
+fn no_version(word: &[u8]) -> BadHead {
     let is_version = matches!(word, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
         if major.is_ascii_digit() && minor.is_ascii_digit());
     if is_version { BadHead::Version } else { BadHead::Malformed("the request line is malformed") }
 }
 
-fn method(word: &str) -> Result<Method, BadHead> {
+fn method(word: &[u8]) -> Result<Method, BadHead> {
     if word.len() > METHOD_BYTES_MAX {
         return Err(BadHead::Malformed("the method is too long"));
     }
-    match Method::from_bytes(word.as_bytes()) {
+    match Method::from_bytes(word) {
         Ok(Method::CONNECT | Method::TRACE) => Err(BadHead::Method),
         Ok(method) => Ok(method),
         Err(_) => Err(BadHead::Malformed("the method is malformed")),
@@ -100,36 +70,22 @@ fn method(word: &str) -> Result<Method, BadHead> {
 }
 
 /// Origin form, absolute form of http and https, and `*` for OPTIONS (RFC 9112 §3.2).
-fn target(block: &Bytes, path: &str, method: &Method) -> Result<Uri, BadHead> {
+fn target(block: &Bytes, path: &[u8], method: &Method) -> Result<Uri, BadHead> {
     let malformed = BadHead::Malformed("the request target is malformed");
     // Every byte is looked at: without a branch that is done many at a time.
     let is_odd = |byte: u8| byte <= b' ' || byte >= 0x7f || byte == b'#';
-    if path.bytes().fold(false, |odd, byte| odd | is_odd(byte)) {
+    if path.iter().fold(false, |odd, byte| odd | is_odd(*byte)) {
         return Err(malformed);
     }
-    let uri = Uri::from_maybe_shared(block.slice_ref(path.as_bytes())).map_err(|_| malformed)?;
+    let uri = Uri::from_maybe_shared(block.slice_ref(path)).map_err(|_| malformed)?;
     let is_http =
         |uri: &Uri| matches!(uri.scheme_str(), Some(scheme) if scheme == "http" || scheme == "https");
-    match path.as_bytes().first() {
+    match path.first() {
         Some(b'/') => Ok(uri),
         Some(b'*') if path.len() == 1 && method == Method::OPTIONS => Ok(uri),
         _ if is_http(&uri) && uri.authority().is_some() => Ok(uri),
         _ => Err(malformed),
     }
-}
-
-/// The fields, in their order.
-pub(super) fn fields(block: &Bytes, raw: &[httparse::Header<'_>]) -> Result<(HeaderMap, Notable), BadHead> {
-    // Room for what a proxy adds.
-    let mut headers = HeaderMap::with_capacity(raw.len() + 6);
-    let mut notable = Notable::default();
-    for field in raw {
-        let name = names::read(field.name, &mut notable)?;
-        let value = HeaderValue::from_maybe_shared(block.slice_ref(field.value))
-            .map_err(|_| BadHead::Malformed("a header field's value is malformed"))?;
-        headers.append(name, value);
-    }
-    Ok((headers, notable))
 }
 
 fn finish(mut parts: Parts) -> Result<RequestHead, BadHead> {

@@ -1,15 +1,14 @@
 //! A backend's response head: as strict as a request's where its end is concerned. Backends are not trusted.
 
-use std::mem::MaybeUninit;
-
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, StatusCode, Version};
 
 use super::decode::Framing;
 use super::head::{BadHead, HeadLimits};
+use super::lines::{Lines, fields, split};
 use super::notable::{Field, Notable};
-use super::request::{content_length, fields, keeps_alive};
+use super::request::{content_length, keeps_alive};
 use crate::message::{HeaderMap, ResponseParts as Parts};
 
 /// Heads above these are refused: `bad_answer`.
@@ -32,23 +31,9 @@ pub struct ResponseHead {
 /// # Errors
 /// The first fault.
 pub fn parse(block: &Bytes, method: &Method) -> Result<ResponseHead, BadHead> {
-    let mut room = [MaybeUninit::uninit(); LIMITS.fields_max];
-    let mut raw = httparse::Response::new(&mut []);
-    // Whitespace before the colon is taken away, as RFC 9112 §5.1 asks of a proxy; folded lines are refused (§5.2).
-    let mut rules = httparse::ParserConfig::default();
-    rules.allow_spaces_after_header_name_in_responses(true);
-    match rules.parse_response_with_uninit_headers(&mut raw, block, &mut room) {
-        Ok(httparse::Status::Complete(length)) if length == block.len() => {}
-        Err(httparse::Error::TooManyHeaders) => return Err(BadHead::TooMany),
-        Err(httparse::Error::Version) => return Err(BadHead::Version),
-        _ => return Err(BadHead::Malformed("the answer's head is malformed")),
-    }
-    let status = raw
-        .code
-        .and_then(|code| StatusCode::from_u16(code).ok())
-        .ok_or(BadHead::Malformed("the answer's status is malformed"))?;
-    let version = if raw.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    let (headers, notable) = fields(block, raw.headers)?;
+    let mut lines = Lines::new(block);
+    let (version, status) = status_line(lines.next()?.unwrap_or_default())?;
+    let (headers, notable) = fields(block, lines, LIMITS.fields_max, true)?;
     let mut parts = Parts { status, version, headers, notable };
     let has_length = parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
     let framing = framing(&mut parts, notable, method)?;
@@ -58,6 +43,24 @@ pub fn parse(block: &Bytes, method: &Method) -> Result<ResponseHead, BadHead> {
     let keep_alive =
         framing != Framing::Close && !ambiguous && keeps_alive(parts.version, &parts.headers, notable);
     Ok(ResponseHead { parts, framing, keep_alive })
+}
+
+/// RFC 9112 §4. The space before a reason that is empty is left out by some.
+fn status_line(line: &[u8]) -> Result<(Version, StatusCode), BadHead> {
+    let malformed = BadHead::Malformed("the answer's status is malformed");
+    let (version, rest) = split(line, b' ').ok_or(malformed)?;
+    let version = match version {
+        b"HTTP/1.1" => Version::HTTP_11,
+        b"HTTP/1.0" => Version::HTTP_10,
+        [b'H', b'T', b'T', b'P', b'/', _, b'.', _] => return Err(BadHead::Version),
+        _ => return Err(malformed),
+    };
+    let (code, reason) = rest.split_at_checked(3).ok_or(malformed)?;
+    let is_text = |byte: u8| byte >= b' ' && byte != 0x7f || byte == b'\t';
+    if !(reason.is_empty() || reason.starts_with(b" ")) || !reason.iter().all(|byte| is_text(*byte)) {
+        return Err(malformed);
+    }
+    Ok((version, StatusCode::from_bytes(code).map_err(|_| malformed)?))
 }
 
 /// RFC 9112 §6.3. Equal lengths are made one; chunks win over a length, and the connection is not used again.
