@@ -1,4 +1,4 @@
-//! Chapters against real servers and real clients: MMS, TorchServe, Triton, llama.cpp, boto3, openai, Prometheus, Alertmanager.
+//! Chapters against real servers and real clients: MMS, TorchServe, Triton, MLServer, llama.cpp, boto3, openai, Prometheus, Alertmanager.
 //!
 //! They drive the real `weir` binary in front of the real thing and hold its numbers against what was sent. `tests/run` builds what
 //! they need (`WEIR_BIN`, `WEIR_LAB`) and runs them; a chapter whose server is not installed fails and says which command installs
@@ -15,6 +15,7 @@ mod alerts;
 mod handlers;
 mod llama;
 mod metrics;
+mod mlserver;
 mod mms;
 mod sagemaker;
 mod seat;

@@ -46,7 +46,7 @@ fn pause(time: Duration) {
 }
 
 /// The folder `tests/real` of the repository.
-fn here() -> PathBuf {
+pub(crate) fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("real")
 }
 
