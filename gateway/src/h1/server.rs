@@ -12,7 +12,6 @@ mod ending;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -169,9 +168,9 @@ impl Client {
         self.interim.set(asked.version == Version::HTTP_11);
         *self.body.borrow_mut() = Decoder::new(head.framing);
         let body = Inbound::H1(RequestBody::new(Rc::clone(self)));
-        let serving = proxy::serve(worker, &self.conn, head.parts, body);
         let answer = {
-            let mut serving = pin!(serving);
+            // Boxed, so that a connection on which nothing is asked does not keep the room for it.
+            let mut serving = Box::pin(proxy::serve(worker, &self.conn, head.parts, body));
             poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(cx))) {
                 Ok(Poll::Ready(answer)) => Poll::Ready(Some(answer)),
                 Ok(Poll::Pending) => self.poll_gone(cx).map(|()| None),
