@@ -95,7 +95,7 @@ def h2load(case, port, folder, pin, seconds):
     command += [f"--rps={case.rate / case.connections}", "--h1"] if case.rate else ["-m8"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     status = re.search(r"(\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text)
-    if not status or any(int(count) for count in status.groups()[1:]):
+    if not status or not int(status.group(1)) or any(int(count) for count in status.groups()[1:]):
         raise RuntimeError(f"a failed request on port {port}:\n{text}")
     times = sorted(int(line.split("\t")[2]) for line in log.read_text().splitlines())
     took = float(re.search(r"finished in ([\d.]+)s", text).group(1))

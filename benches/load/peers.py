@@ -53,8 +53,8 @@ def caddy(folder, ports, backend, _case):
     config.write_text(f"""{{
     admin off
     auto_https off
-    servers :{ports[1]} {{
-        protocols h2c
+    servers {{
+        protocols h1 h2 h2c
     }}
 }}
 http://:{ports[0]}, http://:{ports[1]} {{
