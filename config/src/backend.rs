@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dialect::{Plane, RequestRule};
 use crate::endpoint::Endpoint;
+use crate::h2::UpstreamHttp2;
 use crate::naming::Naming;
 use crate::sign::Sign;
 use crate::starts::Starts;
@@ -192,6 +193,9 @@ pub struct Pool {
     /// limit; 0 to 1000000.
     #[garde(range(max = 1_000_000))]
     pub requests_per_connection_max: u32,
+    /// What one HTTP/2 connection carries and may send.
+    #[garde(dive)]
+    pub h2: UpstreamHttp2,
 }
 
 impl Default for Pool {
@@ -203,6 +207,7 @@ impl Default for Pool {
             pending_max: 1024,
             pending_timeout: Duration::from_secs(10),
             requests_per_connection_max: 0,
+            h2: UpstreamHttp2::default(),
         }
     }
 }

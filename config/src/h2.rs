@@ -1,4 +1,4 @@
-//! What one HTTP/2 connection may use and send, beside what holds for every connection.
+//! What one HTTP/2 connection may use and send, beside what holds for every connection: a client's, and one to a backend.
 
 use std::time::Duration;
 
@@ -47,6 +47,48 @@ impl Default for Http2Limits {
             control_frames_per_second_max: 200,
             ping_interval: Duration::ZERO,
             ping_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// What one HTTP/2 connection to a backend carries and may send.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub struct UpstreamHttp2 {
+    /// Requests at one time on one connection, if the backend allows as many; above it another one is opened. Default 100; 1 to 10000.
+    #[garde(range(min = 1, max = 10_000))]
+    pub concurrent_streams_max: u32,
+    /// Connections per worker and endpoint. Default 64; 1 to 10000. Above it requests wait for a stream, within `timeouts.first_byte`.
+    #[garde(range(min = 1, max = 10_000))]
+    pub connections_max: u32,
+    /// Body bytes of one answer that the backend may send before they are forwarded. Default `256KiB`; 64KiB to 16MiB.
+    #[garde(custom(bytes_within("64KiB", "16MiB")))]
+    pub window_bytes: Bytes,
+    /// The same for all answers of a connection together. Default `25MiB`, so that a slow client holds up nobody else; 64KiB to 1GiB.
+    #[garde(custom(bytes_within("64KiB", "1GiB")))]
+    pub connection_window_bytes: Bytes,
+    /// Size of one frame that the backend may send. Default `16KiB`; 16KiB to 1MiB.
+    #[garde(custom(bytes_within("16KiB", "1MiB")))]
+    pub frame_bytes_max: Bytes,
+    /// Size of an answer's head, all fields together. Default `256KiB`; 8KiB to 1MiB. Above it the answer is refused: 502.
+    #[garde(custom(bytes_within("8KiB", "1MiB")))]
+    pub header_list_bytes_max: Bytes,
+    /// Bytes of one request that wait to be written before its body is no longer pulled. Default `128KiB`; 16KiB to 16MiB.
+    #[garde(custom(bytes_within("16KiB", "16MiB")))]
+    pub send_buffer_bytes: Bytes,
+}
+
+impl Default for UpstreamHttp2 {
+    fn default() -> Self {
+        Self {
+            concurrent_streams_max: 100,
+            connections_max: 64,
+            window_bytes: Bytes::kib(256),
+            connection_window_bytes: Bytes::mib(25),
+            frame_bytes_max: Bytes::kib(16),
+            header_list_bytes_max: Bytes::kib(256),
+            send_buffer_bytes: Bytes::kib(128),
         }
     }
 }

@@ -9,7 +9,9 @@
 
 mod config;
 mod address;
+mod network;
 mod tls;
+mod proxy_protocol;
 mod listen;
 mod h2;
 mod admin;
@@ -65,11 +67,13 @@ pub use export::{Pin, Profile, Tier};
 pub use file::{LoadError, load, text};
 pub use flags::{BackendFlag, BackendFlagError};
 pub use gpu::{GpuFigure, GpuMetric, GpuPage};
-pub use h2::Http2Limits;
+pub use h2::{Http2Limits, UpstreamHttp2};
 pub use listen::{
-    Drain, Forward, ForwardedPolicy, HttpProtocol, ListenLimits, Listener, ProxyProtocol, RequestId,
+    Drain, Forward, ForwardedPolicy, HalfClose, HttpProtocol, ListenLimits, Listener, RequestId,
 };
 pub use naming::{NameMap, Naming};
+pub use network::{Network, NetworkError};
+pub use proxy_protocol::{ProxyMode, ProxyProtocol};
 pub use read::parse;
 pub use reference::reference;
 pub use report::{Problem, Report};

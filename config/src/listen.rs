@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::ListenAddress;
 use crate::h2::Http2Limits;
+use crate::proxy_protocol::{ProxyProtocol, or_a_word};
 use crate::tls::ListenTls;
 use crate::units::{Bytes, DurationText, bytes_within, duration, duration_within};
 
@@ -32,8 +33,13 @@ pub struct Listener {
     /// Default: both, HTTP/2 first; 1 to 2 of them.
     #[garde(length(min = 1, max = 2))]
     pub protocols: Vec<HttpProtocol>,
-    /// Whether connections begin with a PROXY header (HAProxy's, version 1 or 2) that names the client. Default `off`.
+    /// Whether connections begin with a PROXY header (HAProxy's, version 1 or 2), which names the client: one word, or with the
+    /// networks that are believed.
+    #[schemars(transform = or_a_word)]
+    #[garde(dive)]
     pub proxy_protocol: ProxyProtocol,
+    /// What becomes of a client of HTTP/1.1 that closes its sending half before it has its answer. Default `cancel`.
+    pub half_close: HalfClose,
     /// What one connection or request may use.
     #[garde(dive)]
     pub limits: ListenLimits,
@@ -46,7 +52,8 @@ impl Default for Listener {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9900)).into(),
             tls: None,
             protocols: vec![HttpProtocol::H2, HttpProtocol::Http1],
-            proxy_protocol: ProxyProtocol::Off,
+            proxy_protocol: ProxyProtocol::default(),
+            half_close: HalfClose::Cancel,
             limits: ListenLimits::default(),
         }
     }
@@ -74,15 +81,15 @@ impl HttpProtocol {
     }
 }
 
-/// Whether connections begin with a PROXY header.
+/// What becomes of a client that closes its sending half before it has its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum ProxyProtocol {
-    /// They do not.
+pub enum HalfClose {
+    /// It counts as gone, and its request is cancelled: most who close are.
     #[default]
-    Off,
-    /// Every one does; a connection without it is closed. Only for listeners that nobody but the load balancer can reach.
-    Required,
+    Cancel,
+    /// It gets its answer; one that is really gone is noticed when that is written.
+    Keep,
 }
 
 /// What one connection or request may use.

@@ -40,7 +40,6 @@ pub struct Gateway {
     pub asks: mpsc::UnboundedSender<Ask>,
     beats: Vec<Arc<Beat>>,
     drain: watch::Sender<bool>,
-    signals: watch::Sender<bool>,
     control: JoinHandle<Ended>,
 }
 
@@ -55,6 +54,10 @@ pub struct Start {
     pub source: Option<Source>,
     /// Listening sockets that are open already.
     pub inherited: Inherited,
+    /// Whether SIGTERM and SIGINT begin the drain (a second one ends it at once) and SIGHUP reloads: from before it is ready.
+    pub signals: bool,
+    /// The service manager's watchdog: told well within this time as long as every worker lives.
+    pub watchdog: Option<Duration>,
 }
 
 /// Why a gateway did not start.
@@ -112,7 +115,8 @@ impl Gateway {
     /// See [`Gateway::start_from`].
     pub fn start(config: Config) -> Result<Self, StartError> {
         let hash = life::hash_of(weir_config::show(&config).as_bytes());
-        Self::start_from(Start { config, hash, source: None, inherited: Inherited::default() })
+        let inherited = Inherited::default();
+        Self::start_from(Start { config, hash, source: None, inherited, signals: false, watchdog: None })
     }
 
     /// Opens every socket, then starts every thread. When it returns, connections are accepted.
@@ -120,7 +124,7 @@ impl Gateway {
     /// # Errors
     /// A [`StartError`] that names the address or rule; nothing is left running.
     pub fn start_from(start: Start) -> Result<Self, StartError> {
-        let Start { config, hash, source, mut inherited } = start;
+        let Start { config, hash, source, mut inherited, signals, watchdog } = start;
         let count = workers(&config);
         let (asks, to_do) = mpsc::unbounded_channel();
         let state = Arc::new(state(config, count, asks.clone())?);
@@ -147,7 +151,7 @@ impl Gateway {
         }
         let (drain, draining) = watch::channel(false);
         let (abort, aborting) = watch::channel(false);
-        let (signals, on_signal) = watch::channel(false);
+        let (ready, is_ready) = std::sync::mpsc::channel();
         let want_drain = watch::Sender::new(false);
         let (fleet, ends) = Fleet::start(&state, sockets, draining, aborting)?;
         let wanted = want_drain.clone();
@@ -163,13 +167,17 @@ impl Gateway {
             drain,
             abort,
             ends,
-            on_signal,
+            signals,
+            watchdog,
+            ready,
         };
         let control =
             std::thread::Builder::new().name("weir-control".to_owned()).spawn(move || life::run(control))?;
+        // No signal is lost or deadly from here on. A control plane that cannot run says so when it is waited for.
+        let _ = is_ready.recv();
         announce(&listeners, bound, count);
         let (admin, metrics) = bound;
-        Ok(Self { listeners, admin, metrics, store, asks, beats, drain: wanted, signals, control })
+        Ok(Self { listeners, admin, metrics, store, asks, beats, drain: wanted, control })
     }
 
     /// The address of the first listener that has one.
@@ -190,11 +198,6 @@ impl Gateway {
             }
             std::thread::park_timeout(STARTED_LOOK);
         }
-    }
-
-    /// From here on SIGTERM and SIGINT begin the drain, a second one ends it at once, and SIGHUP reloads.
-    pub fn obey_signals(&self) {
-        let _ = self.signals.send(true);
     }
 
     /// Not ready, no new connections, finish what is in flight.

@@ -179,6 +179,14 @@ impl Upload {
         matches!(&*self.body.borrow(), Inbound::H1(body) if body.expects_continue())
     }
 
+    /// Ready when the client sends its body although it may wait for `100 Continue`.
+    fn poll_comes_anyway(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match &*self.body.borrow() {
+            Inbound::H1(body) => body.poll_comes_anyway(cx),
+            Inbound::Socket(_) | Inbound::Whole(_) => Poll::Ready(()),
+        }
+    }
+
     /// Passes an interim answer on, where the client's protocol has them.
     pub fn interim(&self, status: StatusCode, headers: &HeaderMap) {
         if let Inbound::H1(body) = &*self.body.borrow() {
@@ -325,6 +333,11 @@ impl RelayUp {
     /// The body from its start: what is kept first.
     pub fn new(upload: Rc<Upload>, clock: Rc<crate::front::CoarseClock>) -> Self {
         Self { upload, next: 0, clock }
+    }
+
+    /// Ready when the client sends its body although it may wait for `100 Continue`.
+    pub fn poll_comes_anyway(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.upload.poll_comes_anyway(cx)
     }
 
     fn next_kept(&mut self) -> Option<Bytes> {

@@ -275,8 +275,10 @@ impl Route {
             )
         };
         let is_host = |want: &String| host_of().is_some_and(|host| host.eq_ignore_ascii_case(want));
-        let begins = |prefix: &String| head.uri.path().starts_with(prefix.as_str());
-        let has = |(name, value): &(HeaderName, HeaderValue)| head.headers.get(name) == Some(value);
+        let begins = |prefix: &String| is_within(head.uri.path(), prefix);
+        let has = |(name, value): &(HeaderName, HeaderValue)| {
+            head.headers.get_all(name).iter().any(|line| line == value)
+        };
         if !self.host.as_ref().is_none_or(is_host) {
             Some(RouteMisfit::Host)
         } else if !self.path_prefix.as_ref().is_none_or(begins) {
@@ -287,6 +289,12 @@ impl Route {
             None
         }
     }
+}
+
+/// Whether a path is the prefix or below it, segment by segment: `/a` and `/a/` stand for `/a` and all that is below, not for `/ab`.
+fn is_within(path: &str, prefix: &str) -> bool {
+    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn compile_backend(
@@ -338,4 +346,31 @@ fn compile_backend(
 fn signer(backend: &weir_config::Backend) -> Result<Option<Signer>, HostError> {
     let signed = backend.sign.as_ref().zip(backend.endpoints.first());
     signed.map(|(sign, endpoint)| Signer::new(sign, endpoint)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_of_whole_segments() {
+        for (prefix, path, is) in [
+            ("/a", "/a", true),
+            ("/a", "/a/", true),
+            ("/a", "/a/b", true),
+            ("/a", "/ab", false),
+            ("/a", "/A", false),
+            ("/a", "/", false),
+            ("/a/", "/a", true),
+            ("/a/", "/a/b", true),
+            ("/a/", "/ab", false),
+            ("/a/b", "/a/b/c", true),
+            ("/a/b", "/a/bc", false),
+            ("/", "/", true),
+            ("/", "/x/y", true),
+            ("/", "*", false),
+        ] {
+            assert_eq!(is_within(path, prefix), is, "{prefix} {path}");
+        }
+    }
 }

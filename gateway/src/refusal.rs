@@ -10,6 +10,7 @@ use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use weir_telemetry::Outcome;
 
+use crate::access::Refused;
 use crate::h1::client::AnswerError;
 use crate::h1::head::BadHead;
 use crate::upstream::ConnectError;
@@ -149,6 +150,11 @@ impl Refusal {
                 Outcome::ServerError
             }
         }
+    }
+
+    /// For the access log, where there was no request yet.
+    pub fn told(&self) -> Refused {
+        Refused { status: Some(self.status()), reason: self.reason(), outcome: self.outcome() }
     }
 
     /// After these the connection's framing or its client cannot be trusted.

@@ -30,6 +30,8 @@ mod tracing;
 mod access_log;
 mod admin;
 mod admin_tls;
+mod edge;
+mod supervised;
 mod seat;
 mod seeds;
 mod corpus;

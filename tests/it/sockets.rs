@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use weir_config::{Config, ListenAddress, Listener, ProxyProtocol, Transport};
+use weir_config::{Config, ListenAddress, Listener, ProxyMode, ProxyProtocol, Transport};
 use weir_tests::backend::{self, Backend};
 use weir_tests::client::{self, Client};
 use weir_tests::gateway::{Gateway, wait};
@@ -58,10 +58,52 @@ fn a_backend_behind_a_unix_socket_is_asked() {
     assert_eq!(client::get(gateway.address, "/x").body_text(), "over a unix socket");
 }
 
+fn proxied(mode: ProxyMode, trusted: &str) -> impl FnOnce(&mut Config) {
+    let trusted = vec![trusted.parse().unwrap()];
+    first(move |listener| listener.proxy_protocol = ProxyProtocol { mode, trusted })
+}
+
+#[test]
+fn a_proxy_header_from_elsewhere_is_refused_and_counted() {
+    let backend = Backend::answering(|seen| backend::ok(&seen.head));
+    for (mode, without) in [(ProxyMode::Required, 0), (ProxyMode::Optional, 200)] {
+        let gateway = Gateway::with("generic", backend.address, proxied(mode, "192.0.2.0/24"));
+        let refused = "weir_http_refused_total{reason=\"proxy_protocol_untrusted\"}";
+        let before = gateway.value(refused);
+        let mut client = Client::connect(gateway.address);
+        client.send("PROXY TCP4 10.1.2.3 10.0.0.2 4000 80\r\nGET /x HTTP/1.1\r\nhost: weir\r\n\r\n");
+        assert_eq!(client.answer().status, 0, "{mode:?}");
+        wait("it to be counted", || gateway.value(refused) > before);
+        assert_eq!(client::get(gateway.address, "/x").status, without, "{mode:?}");
+    }
+}
+
+#[test]
+fn an_optional_proxy_header_is_told_from_a_request_however_it_comes() {
+    let backend = Backend::answering(|seen| backend::ok(&seen.head));
+    let gateway = Gateway::with("generic", backend.address, proxied(ProxyMode::Optional, "127.0.0.0/8"));
+    let version_2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\x01\x02\x04\x0a\0\0\x02\x0f\xa0\0\x50";
+    let get = b"T /x HTTP/1.1\r\nhost: weir\r\n\r\n";
+    for (header, client) in [
+        (&b"PROXY TCP4 10.1.2.3 10.0.0.2 4000 80\r\nGE"[..], "10.1.2.3"),
+        (&[version_2.as_slice(), b"GE"].concat(), "10.1.2.4"),
+        (b"GE", "127.0.0.1"),
+        (b"P", "127.0.0.1"),
+    ] {
+        let mut connection = Client::connect(gateway.address);
+        let (one, rest) = header.split_at(1);
+        connection.send(one);
+        connection.send(rest);
+        connection.send(if header == b"P" { b"OST /x HTTP/1.1\r\nhost: weir\r\n\r\n" } else { &get[..] });
+        let head = connection.answer().body_text();
+        assert!(head.contains(&format!("x-forwarded-for: {client}\r\n")), "{client}: {head}");
+    }
+}
+
 #[test]
 fn a_proxy_header_names_the_client_and_without_one_nothing_is_served() {
     let backend = Backend::answering(|seen| backend::ok(&seen.head));
-    let change = first(|listener| listener.proxy_protocol = ProxyProtocol::Required);
+    let change = first(|listener| listener.proxy_protocol = ProxyMode::Required.into());
     let gateway = Gateway::with("generic", backend.address, change);
     let mut client = Client::connect(gateway.address);
     client.send("PROXY TCP4 10.1.2.3 10.0.0.2 4000 80\r\nGET /x HTTP/1.1\r\nhost: weir\r\n\r\n");

@@ -21,6 +21,7 @@ use crate::backend::Backend;
 use crate::config::Config;
 use crate::decode::words as listed;
 use crate::embedded;
+use crate::proxy_protocol::ProxyMode;
 use crate::route::Route;
 use crate::suggest::closest;
 
@@ -125,6 +126,12 @@ fn listeners(config: &Config, findings: &mut Findings) {
                 format!("listeners[{i}].name"),
                 format!("another listener is called `{}` too", listener.name),
             );
+        }
+        let proxy = &listener.proxy_protocol;
+        if proxy.mode == ProxyMode::Optional && proxy.trusted.is_empty() {
+            let help = "without `trusted` any client could say that it is another one";
+            let path = format!("listeners[{i}].proxy_protocol");
+            findings.add_with(path, "`optional` needs `trusted` networks", help.to_owned());
         }
         let path = format!("listeners[{i}].address");
         match &listener.address {

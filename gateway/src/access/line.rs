@@ -29,21 +29,21 @@ impl Line {
         object.text("outcome", Some(self.outcome.as_str()));
         object.number("status", self.status.map(|status| u64::from(status.as_u16())));
         object.text("refused", self.refused);
-        object.text("backend", Some(&self.backend));
+        object.text("backend", self.backend.as_deref());
         object.text("endpoint", self.endpoint.as_deref());
         object.text("model", self.model.as_deref());
         object.text("version", self.version.as_deref());
         object.text("start", Some(self.start.as_str()));
         object.text("evidence", self.evidence.filter(|_| self.start != Start::Unknown).map(|by| by.as_str()));
-        object.seconds("duration", Some(self.total));
+        object.seconds("duration", self.total);
         object.seconds("queue", Some(self.queue).filter(|queue| !queue.is_zero()));
         object.seconds("connect", self.connect);
         object.seconds("head", self.head);
         object.seconds("first_byte", self.first_byte);
         object.number("request_bytes", Some(self.request_bytes));
         object.number("response_bytes", Some(self.response_bytes));
-        object.text("method", Some(self.method.as_str()));
-        object.text("path", Some(&self.path));
+        object.text("method", self.method.as_ref().map(http::Method::as_str));
+        object.text("path", self.path.as_deref());
         object.text("query", self.query.as_deref());
         object.text("protocol", Some(&format!("{:?}", self.protocol)));
         object.text("client", Some(&self.client.ip().to_canonical().to_string()));
@@ -59,16 +59,12 @@ impl Line {
         let _ = write!(out, "{} - - [", self.client.ip().to_canonical());
         clf_time(self.time, out);
         out.push_str("] \"");
-        escape::clf(self.method.as_str().as_bytes(), out);
-        out.push(' ');
-        escape::clf(self.path.as_bytes(), out);
-        if let Some(query) = &self.query {
-            out.push('?');
-            escape::clf(query.as_bytes(), out);
-        }
-        let _ = write!(out, " {:?}\" ", self.protocol);
+        self.request_line(out);
+        out.push_str("\" ");
         match self.status {
             Some(status) => out.push_str(status.as_str()),
+            // Its connection was closed (nginx's word for it).
+            None if self.refused.is_some() => out.push_str("444"),
             // Nothing was answered: the client had gone (nginx's word for it).
             None => out.push_str("499"),
         }
@@ -80,6 +76,21 @@ impl Line {
             }
             out.push_str(end);
         }
+    }
+}
+
+impl Line {
+    /// `-` where there was none.
+    fn request_line(&self, out: &mut String) {
+        let (Some(method), Some(path)) = (&self.method, &self.path) else { return out.push('-') };
+        escape::clf(method.as_str().as_bytes(), out);
+        out.push(' ');
+        escape::clf(path.as_bytes(), out);
+        if let Some(query) = &self.query {
+            out.push('?');
+            escape::clf(query.as_bytes(), out);
+        }
+        let _ = write!(out, " {:?}", self.protocol);
     }
 }
 

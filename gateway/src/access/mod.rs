@@ -43,15 +43,15 @@ pub struct Pending {
 struct Line {
     time: SystemTime,
     client: std::net::SocketAddr,
-    method: Method,
-    path: String,
+    method: Option<Method>,
+    path: Option<String>,
     query: Option<String>,
     protocol: Version,
     user_agent: Option<HeaderValue>,
     referer: Option<HeaderValue>,
     request_id: Option<HeaderValue>,
     trace: Option<u128>,
-    backend: String,
+    backend: Option<String>,
     endpoint: Option<String>,
     model: Option<String>,
     version: Option<String>,
@@ -63,7 +63,7 @@ struct Line {
     head: Option<Duration>,
     first_byte: Option<Duration>,
     queue: Duration,
-    total: Duration,
+    total: Option<Duration>,
     request_bytes: u64,
     response_bytes: u64,
     outcome: Outcome,
@@ -85,44 +85,95 @@ pub fn begin(
     if !sampled && settings.always.is_empty() {
         return None;
     }
-    let header = |name| head.headers.get(name).cloned();
-    let given = || head.headers.get(&request_id::X_REQUEST_ID).cloned().filter(request_id::is_well_formed);
     let version = routed.found.as_ref().and_then(|found| {
         found.version(&head.uri, &head.headers, live.identify()).map(|version| version.to_string())
     });
     let line = Line {
-        time: SystemTime::now(),
-        client: conn.peer,
-        method: head.method.clone(),
-        path: head.uri.path().to_owned(),
-        query: head.uri.query().and_then(|query| match settings.query {
-            AccessQuery::Off => None,
-            AccessQuery::Names => Some(query::names(query)),
-            AccessQuery::Redacted => Some(query::redacted(query)),
-        }),
-        protocol: head.version,
-        user_agent: header(USER_AGENT),
-        referer: header(REFERER).filter(|_| settings.format == weir_config::AccessFormat::Clf),
-        request_id: id.cloned().or_else(given),
-        trace: crate::trace::id(&head.headers),
-        backend: routed.backend.name.clone(),
+        backend: Some(routed.backend.name.clone()),
         version,
-        endpoint: None,
-        model: None,
-        status: None,
-        refused: None,
-        connect: None,
-        head: None,
-        first_byte: None,
-        queue: Duration::ZERO,
-        total: Duration::ZERO,
-        request_bytes: 0,
-        response_bytes: 0,
-        outcome: Outcome::Cancelled,
-        start: Start::Unknown,
-        evidence: None,
+        request_id: id.cloned().or_else(|| given_id(head)),
+        ..Line::of(head, conn, settings)
     };
     Some(Pending { log: Arc::clone(log), sampled, line: Box::new(line) })
+}
+
+/// What a client sent and is no request: its line, if it is to be. `head`: as far as there is one.
+pub fn refused(live: &Live, conn: &Conn, head: Result<&Parts, Version>, refused: &Refused) {
+    let Some(log) = live.access.as_ref() else { return };
+    let settings = log.settings();
+    if !is_sampled(settings) && !settings.always.contains(&AccessAlways::Errors) {
+        return;
+    }
+    let of_head = |head| Line { request_id: given_id(head), ..Line::of(head, conn, settings) };
+    let line = head.map_or_else(|version| Line::empty(conn, version), of_head);
+    let Refused { status, reason, outcome } = *refused;
+    log.write(Box::new(Line { status, refused: Some(reason), outcome, ..line }));
+}
+
+/// How something was refused that is no request.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused {
+    /// What it was answered; none: its connection was closed.
+    pub status: Option<StatusCode>,
+    /// The word that is counted.
+    pub reason: &'static str,
+    /// Whose fault it was.
+    pub outcome: Outcome,
+}
+
+fn given_id(head: &Parts) -> Option<HeaderValue> {
+    head.headers.get(&request_id::X_REQUEST_ID).filter(|id| request_id::is_well_formed(id)).cloned()
+}
+
+impl Line {
+    /// What a head tells.
+    fn of(head: &Parts, conn: &Conn, settings: &AccessLog) -> Self {
+        let header = |name| head.headers.get(name).cloned();
+        Self {
+            method: Some(head.method.clone()),
+            path: Some(head.uri.path().to_owned()),
+            query: head.uri.query().and_then(|query| match settings.query {
+                AccessQuery::Off => None,
+                AccessQuery::Names => Some(query::names(query)),
+                AccessQuery::Redacted => Some(query::redacted(query)),
+            }),
+            user_agent: header(USER_AGENT),
+            referer: header(REFERER).filter(|_| settings.format == weir_config::AccessFormat::Clf),
+            trace: crate::trace::id(&head.headers),
+            ..Self::empty(conn, head.version)
+        }
+    }
+
+    fn empty(conn: &Conn, protocol: Version) -> Self {
+        Self {
+            time: SystemTime::now(),
+            client: conn.peer,
+            method: None,
+            path: None,
+            query: None,
+            protocol,
+            user_agent: None,
+            referer: None,
+            request_id: None,
+            trace: None,
+            backend: None,
+            version: None,
+            endpoint: None,
+            model: None,
+            status: None,
+            refused: None,
+            connect: None,
+            head: None,
+            first_byte: None,
+            queue: Duration::ZERO,
+            total: None,
+            request_bytes: 0,
+            response_bytes: 0,
+            outcome: Outcome::Cancelled,
+            start: Start::Unknown,
+            evidence: None,
+        }
+    }
 }
 
 /// One of so many, by a cheap count that is spread: each thousandth of the numbers is hit evenly.
@@ -172,7 +223,7 @@ impl Pending {
         line.model = model.map(str::to_owned);
         line.first_byte = seen.first_byte_ns.map(Duration::from_nanos);
         line.queue = Duration::from_nanos(seen.queue_ns);
-        line.total = total;
+        line.total = Some(total);
         line.request_bytes = seen.request_bytes;
         line.response_bytes = seen.response_bytes;
         line.outcome = seen.outcome;

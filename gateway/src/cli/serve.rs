@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use weir_config::{Config, LogFormat};
@@ -13,7 +14,7 @@ use crate::life::{self, Adjust, Inherited, Loaded, Offer, Origin, Predecessor, S
 use crate::seat::{self, Said, Seat};
 
 /// Workers run within this time after their start, or one that takes over gives up.
-const START_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
+const START_WITHIN: Duration = Duration::from_secs(30);
 
 /// Where the configuration comes from, by the flags.
 pub(super) fn source(flags: &super::Source) -> Source {
@@ -71,14 +72,16 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         }
         None => (None, None),
     };
-    let start = Start { config, hash, source: Some(source), inherited };
+    let told = predecessor.as_ref().and_then(|predecessor| predecessor.watchdog);
+    let watchdog = life::watchdog().or(told);
+    // In the seat, signals are the seat's, and so is the service manager's main process.
+    let signals = seat.is_none();
+    let start = Start { config, hash, source: Some(source), inherited, signals, watchdog };
     if let Some(seat) = seat {
         return Ok(seat::run(&seat, start, &args.command)?);
     }
     let gateway = Gateway::start_from(start).context("cannot start")?;
-    gateway.obey_signals();
-    take_over(&gateway, predecessor, offer)?;
-    life::notify("READY=1");
+    take_over(&gateway, predecessor, offer, watchdog)?;
     match gateway.wait_ended().failure {
         None => Ok(ExitCode::SUCCESS),
         Some(failure) => anyhow::bail!(failure),
@@ -101,15 +104,18 @@ fn take_over(
     gateway: &Gateway,
     predecessor: Option<Predecessor>,
     offer: Option<(Offer, &PathBuf)>,
+    watchdog: Option<Duration>,
 ) -> anyhow::Result<()> {
     if predecessor.is_some() {
         anyhow::ensure!(gateway.wait_started(START_WITHIN), "the workers do not start");
     }
     if let Some((offer, path)) = offer {
         offer
-            .open(gateway.asks.clone())
+            .open(gateway.asks.clone(), watchdog)
             .with_context(|| format!("cannot wait at {} for the next one", path.display()))?;
     }
+    // Before the other one leaves: a service manager whose main process has ended ends the rest.
+    life::ready(predecessor.is_some());
     match predecessor.map(Predecessor::ready) {
         None => {}
         Some(Ok(())) => tracing::info!("took over"),

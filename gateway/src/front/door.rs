@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use weir_config::{HttpProtocol, ListenLimits, Listener, ProxyProtocol};
+use weir_config::{HalfClose, HttpProtocol, ListenLimits, Listener, ProxyProtocol};
 
 use super::tls::TlsDoor;
 
@@ -41,7 +41,9 @@ pub struct Settings {
     /// What is spoken.
     pub protocols: Rc<[HttpProtocol]>,
     /// Whether a PROXY header comes first.
-    pub proxy_protocol: ProxyProtocol,
+    pub proxy_protocol: Rc<ProxyProtocol>,
+    /// Whether a client that has closed its sending half gets its answer.
+    pub half_close: HalfClose,
 }
 
 impl Door {
@@ -84,8 +86,15 @@ impl Door {
 
 impl Settings {
     fn new(listener: Listener, tls: Option<Arc<TlsDoor>>) -> Self {
-        let Listener { name, limits, proxy_protocol, protocols, .. } = listener;
-        Self { name, limits: Rc::new(limits), tls, protocols: protocols.into(), proxy_protocol }
+        let Listener { name, limits, proxy_protocol, protocols, half_close, .. } = listener;
+        Self {
+            name,
+            limits: Rc::new(limits),
+            tls,
+            protocols: protocols.into(),
+            proxy_protocol: Rc::new(proxy_protocol),
+            half_close,
+        }
     }
 }
 

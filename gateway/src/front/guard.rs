@@ -62,6 +62,8 @@ pub struct Conn {
     leaving: Cell<bool>,
     /// It has overstayed and is told so once before it is cut.
     overdue: Cell<bool>,
+    /// A client that has closed its sending half gets its answer.
+    half_close: Cell<bool>,
     parked: RefCell<Option<Waker>>,
 }
 
@@ -91,6 +93,7 @@ impl Conn {
             leave_at: Cell::new(None),
             leaving: Cell::new(false),
             overdue: Cell::new(false),
+            half_close: Cell::new(false),
             parked: RefCell::new(None),
         }
     }
@@ -99,6 +102,17 @@ impl Conn {
     pub fn request_began(&self) {
         self.in_flight.set(self.in_flight.get() + 1);
         self.phase.set(Phase::Busy);
+        self.overdue.set(false);
+    }
+
+    /// A client that has closed its sending half gets its answer.
+    pub(super) fn keep_half_closed(&self) {
+        self.half_close.set(true);
+    }
+
+    /// Whether it does.
+    pub fn keeps_half_closed(&self) -> bool {
+        self.half_close.get()
     }
 
     /// A request has been settled.

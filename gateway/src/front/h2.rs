@@ -2,7 +2,8 @@
 //! ([`request`]), floods ([`meter`]), and clients that stop taking their answers ([`stream`]).
 //!
 //! Beside the limits with names of their own, the `h2` crate ends a connection for CONTINUATION floods, for streams that the client's
-//! faults make it reset (MadeYouReset), and for DATA frames out of proportion to what they carry.
+//! faults make it reset (MadeYouReset), and for DATA frames out of proportion to what they carry. A pseudo-field in trailers is malformed
+//! (RFC 9113 §8.1); the crate drops it and hands on the other trailers without a word, so that it cannot be refused here: it ends here.
 
 mod meter;
 mod request;
@@ -18,18 +19,19 @@ use std::task::Poll;
 use std::time::Duration;
 
 use h2::Reason;
-use http::Request;
+use http::{Request, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics::counter;
 use weir_config::ListenLimits;
-use weir_telemetry::names;
+use weir_telemetry::{Outcome, names};
 
 use self::meter::Metered;
 use self::stream::{Down, Streams};
 use super::guard::{Conn, Guard};
+use crate::access::{self, Refused};
 use crate::body::{Inbound, Outbound};
 use crate::grpc;
 use crate::message::RequestParts;
@@ -67,7 +69,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, limits: &Rc<ListenLimits>, guard:
         serving.as_mut().poll(cx)
     });
     if let Err(error) = served.await {
-        note(&error);
+        note(worker, conn, &error);
     }
 }
 
@@ -100,6 +102,7 @@ async fn answer(
         let refusal = Refusal::from(error);
         counter!(names::HTTP_REFUSED, "reason" => refusal.reason()).increment(1);
         tracing::debug!(reason = refusal.reason(), error = %refusal, client = %conn.peer, "request refused");
+        access::refused(&worker.view().live, conn, Ok(&head), &refusal.told());
         let plain = refusal.response(None);
         return if grpc::is_grpc(&head.headers) {
             Reply::of(grpc::refused(&refusal, plain).map(Outbound::Own))
@@ -122,11 +125,13 @@ fn panicked() -> Reply {
 }
 
 /// A connection's end that was not the client's plain goodbye.
-fn note(error: &hyper::Error) {
+fn note(worker: &Worker, conn: &Conn, error: &hyper::Error) {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(one) = cause {
         if let Some(reason) = reason(one) {
             counter!(names::HTTP_REFUSED, "reason" => reason).increment(1);
+            let refused = Refused { status: None, reason, outcome: Outcome::ClientError };
+            access::refused(&worker.view().live, conn, Err(Version::HTTP_2), &refused);
             break;
         }
         cause = one.source();

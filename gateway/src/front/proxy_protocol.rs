@@ -1,12 +1,15 @@
 //! The PROXY header of a load balancer in front, versions 1 and 2 (haproxy's proxy-protocol.txt): who the client is.
 //!
 //! Nothing behind the header is read. What is malformed or too long ends the connection; `LOCAL` and `UNKNOWN` leave the socket's own
-//! address.
+//! address. A header of a source that is not trusted, where some are, ends the connection too, and nothing of it is believed.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
+use weir_config::{ProxyMode, ProxyProtocol};
+
+use crate::net::Stream;
 
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 /// The longest line of version 1, its end included (§2.1).
@@ -14,11 +17,47 @@ const LINE_BYTES_MAX: usize = 107;
 /// What follows a header of version 2: addresses and extensions.
 const REST_BYTES_MAX: usize = 4096;
 
+/// Who the client of a connection is, where the listener may be told.
+///
+/// # Errors
+/// Why the connection is closed: the word that is counted, and what the socket said.
+pub(super) async fn client(
+    stream: &mut Stream,
+    peer: SocketAddr,
+    settings: &ProxyProtocol,
+) -> Result<SocketAddr, (&'static str, io::Error)> {
+    let malformed = |error| ("proxy_protocol", error);
+    // Whoever may open a Unix socket is trusted.
+    let is_trusted = settings.trusted.is_empty()
+        || matches!(stream, Stream::Unix(_))
+        || settings.trusted.iter().any(|network| network.contains(peer.ip()));
+    let begins = match settings.mode {
+        ProxyMode::Off => false,
+        ProxyMode::Required => true,
+        ProxyMode::Optional => stream.peek(is_header).await.map_err(malformed)?,
+    };
+    match (begins, is_trusted) {
+        (false, _) => Ok(peer),
+        (true, false) => Err(("proxy_protocol_untrusted", io::ErrorKind::PermissionDenied.into())),
+        (true, true) => Ok(read(stream).await.map_err(malformed)?.unwrap_or(peer)),
+    }
+}
+
+/// Whether what came first is a header; none while it could be one or not.
+fn is_header(first: &[u8]) -> Option<bool> {
+    let begins = |with: &[u8]| first.starts_with(with);
+    let may = |with: &[u8]| with.starts_with(first);
+    if begins(b"PROXY ") || begins(&SIGNATURE) {
+        return Some(true);
+    }
+    if may(b"PROXY ") || may(&SIGNATURE) { None } else { Some(false) }
+}
+
 /// Reads the header. None: the load balancer speaks for itself or does not know.
 ///
 /// # Errors
 /// What the socket said, or `InvalidData`.
-pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<SocketAddr>> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<SocketAddr>> {
     let mut start = [0; 12];
     stream.read_exact(&mut start).await?;
     if start == SIGNATURE {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use metrics::{counter, gauge};
-use weir_config::{HttpProtocol, ListenLimits, ProxyProtocol};
+use weir_config::{HalfClose, HttpProtocol, ListenLimits};
 use weir_telemetry::names;
 
 use super::detect::{self, Protocol};
@@ -142,6 +142,9 @@ async fn connection(
     };
     let secure = matches!(stream, Stream::TlsServer(_));
     let conn = Rc::new(Conn::of(peer, secure, &settings.limits, Rc::clone(&worker.clock)));
+    if settings.half_close == HalfClose::Keep {
+        conn.keep_half_closed();
+    }
     worker.watch.began(number, &conn);
     if door.is_closing() {
         conn.retire();
@@ -204,10 +207,7 @@ async fn shake(
     mut stream: Stream,
     mut peer: SocketAddr,
 ) -> Result<(Stream, SocketAddr), (&'static str, io::Error)> {
-    if settings.proxy_protocol == ProxyProtocol::Required {
-        let told = proxy_protocol::read(&mut stream).await.map_err(|error| ("proxy_protocol", error))?;
-        peer = told.unwrap_or(peer);
-    }
+    peer = proxy_protocol::client(&mut stream, peer, &settings.proxy_protocol).await?;
     match &settings.tls {
         Some(tls) => {
             let accepted = stream.accept_tls(tls.config()).await;

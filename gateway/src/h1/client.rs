@@ -127,7 +127,10 @@ impl Sending {
     /// Takes from the body while there is room; true when it has nothing now.
     fn fill(&mut self, cx: &mut Context<'_>, wire: &mut Wire<Stream>) -> Result<bool, InboundError> {
         if self.stage == Stage::Held {
-            return Ok(true);
+            if self.body.poll_comes_anyway(cx).is_pending() {
+                return Ok(true);
+            }
+            self.stage = Stage::Body;
         }
         while self.stage == Stage::Body && wire.has_room() {
             if self.body.is_end_stream() {

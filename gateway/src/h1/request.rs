@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
-use http::uri::{Authority, Uri};
+use http::uri::{Authority, PathAndQuery, Uri};
 use http::{Method, Version};
 
 use super::decode::Framing;
@@ -83,9 +83,20 @@ fn target(block: &Bytes, path: &[u8], method: &Method) -> Result<Uri, BadHead> {
     match path.first() {
         Some(b'/') => Ok(uri),
         Some(b'*') if path.len() == 1 && method == Method::OPTIONS => Ok(uri),
-        _ if is_http(&uri) && uri.authority().is_some() => Ok(uri),
+        _ if is_http(&uri) && uri.authority().is_some() => {
+            let is_bare =
+                uri.authority().is_some_and(|authority| path.ends_with(authority.as_str().as_bytes()));
+            if is_bare && method == Method::OPTIONS { of_the_server(uri).ok_or(malformed) } else { Ok(uri) }
+        }
         _ => Err(malformed),
     }
+}
+
+/// OPTIONS of an absolute form without path and query is about the server itself: `*` (RFC 9112 §3.2.4).
+fn of_the_server(uri: Uri) -> Option<Uri> {
+    let mut parts = uri.into_parts();
+    parts.path_and_query = Some(PathAndQuery::from_static("*"));
+    Uri::from_parts(parts).ok()
 }
 
 fn finish(mut parts: Parts) -> Result<RequestHead, BadHead> {

@@ -26,6 +26,7 @@ use super::notable::Field;
 use super::request::{self, RequestHead};
 use super::tunnel;
 use super::wire::Wire;
+use crate::access;
 use crate::body::{Inbound, Outbound};
 use crate::front::{Conn, Guard};
 use crate::message::RequestParts;
@@ -138,7 +139,8 @@ impl Client {
                 let block = wire.read.split_to(end).freeze();
                 return Poll::Ready(Ok(Some(request::parse(&block, limits)?)));
             }
-            if self.conn.is_overdue() && !wire.read.is_empty() {
+            // Also where nothing but empty lines has come.
+            if self.conn.is_overdue() {
                 return Poll::Ready(Err(Refusal::HeadTimeout));
             }
             match wire.poll_fill(cx) {
@@ -203,10 +205,14 @@ impl Client {
             return Poll::Pending;
         }
         let wire = &mut *self.wire.borrow_mut();
+        let may_end = self.conn.keeps_half_closed();
         while wire.read.len() < AHEAD_BYTES_MAX {
+            if may_end && wire.ended() {
+                return Poll::Pending;
+            }
             match wire.poll_fill(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(count)) if count > 0 => {}
+                Poll::Ready(Ok(count)) if count > 0 || may_end => {}
                 Poll::Ready(_) => return Poll::Ready(()),
             }
         }
@@ -217,6 +223,7 @@ impl Client {
     async fn refuse(self: &Rc<Self>, worker: &Worker, refusal: &Refusal) -> Then {
         counter!(names::HTTP_REFUSED, "reason" => refusal.reason()).increment(1);
         tracing::debug!(reason = refusal.reason(), error = %refusal, client = %self.conn.peer, "request refused");
+        access::refused(&worker.view().live, &self.conn, Err(Version::HTTP_11), &refusal.told());
         let asked =
             Asked { is_head: false, version: Version::HTTP_11, wants_trailers: false, keep_alive: false };
         let Reply { head, mut body } = Reply::own(refusal.response(None));

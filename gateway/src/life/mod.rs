@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 
 pub use fleet::Fleet;
 pub use inherited::{Given, Inherited, Role};
-pub use notify::tell as notify;
+pub use notify::{ready, watchdog};
 pub use pulse::{WEDGED_AFTER, wedged};
 pub use reload::{Present, ReloadError, Reloaded};
 pub use run::{Control, Ended, run};

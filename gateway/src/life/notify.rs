@@ -1,4 +1,4 @@
-//! Tells a service manager how it stands (`sd_notify(3)`): ready, reloading, stopping.
+//! Tells a service manager how it stands (`sd_notify(3)`): ready, reloading, stopping; and asks how soon it has to show a sign of life.
 //!
 //! Without `$NOTIFY_SOCKET` nobody wants to know, and nothing is sent.
 
@@ -7,15 +7,33 @@ use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
 /// Sends one state, for example `READY=1`.
-pub fn tell(state: &str) {
+pub(super) fn tell(state: &str) {
     if let Some(path) = std::env::var_os("NOTIFY_SOCKET")
         && let Err(error) = send(&path, state)
     {
         tracing::warn!(%error, state, "the service manager could not be told");
+    }
+}
+
+/// How often the service manager wants a sign of life of this process (`sd_watchdog_enabled(3)`), if at all.
+#[must_use]
+pub fn watchdog() -> Option<Duration> {
+    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
+    let is_ours = std::env::var_os("WATCHDOG_PID").is_none()
+        || number("WATCHDOG_PID") == Some(u64::from(std::process::id()));
+    number("WATCHDOG_USEC").filter(|within| is_ours && *within > 0).map(Duration::from_micros)
+}
+
+/// This process serves. `took_over`: it is the service's main process from now on.
+pub fn ready(took_over: bool) {
+    match took_over {
+        true => tell(&format!("MAINPID={}\nREADY=1", std::process::id())),
+        false => tell("READY=1"),
     }
 }
 

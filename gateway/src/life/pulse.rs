@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
+use super::notify;
 use crate::app::State;
 
 /// A worker that has not swept for this long is wedged: it sweeps twice a second.
@@ -44,5 +47,20 @@ pub(super) async fn watch(state: Arc<State>) {
             }
             is_wedged
         });
+    }
+}
+
+/// Tells the service manager, twice within its time, that the control plane and every worker live. A wedged worker is silence: the
+/// service manager then ends and restarts weir. Ends when another process has taken over, which speaks for the service from then on.
+pub(super) async fn ping(state: Arc<State>, within: Duration, mut over: watch::Receiver<()>) {
+    let mut turn = tokio::time::interval(within / 2);
+    loop {
+        tokio::select! {
+            _ = turn.tick() => {}
+            _ = over.changed() => return,
+        }
+        if wedged(&state).is_empty() {
+            notify::tell("WATCHDOG=1");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::file::{LOOK_EVERY, Watched};
@@ -54,8 +54,12 @@ pub struct Control {
     pub abort: watch::Sender<bool>,
     /// Every worker's last word.
     pub ends: mpsc::UnboundedReceiver<usize>,
-    /// True once signals are to be obeyed.
-    pub on_signal: watch::Receiver<bool>,
+    /// Whether signals are to be obeyed.
+    pub signals: bool,
+    /// The service manager's watchdog.
+    pub watchdog: Option<Duration>,
+    /// Told once signals can come.
+    pub ready: std::sync::mpsc::Sender<()>,
 }
 
 /// How the gateway ended.
@@ -86,7 +90,10 @@ async fn supervise(mut control: Control) -> Ended {
     state.ready.store(true, Ordering::Release);
     let mut serving_admin = Some(start_tasks(&mut control));
     let failure = serve(&mut control, &mut serving_admin).await;
-    notify::tell("STOPPING=1");
+    if serving_admin.is_some() {
+        // Whoever has taken over goes on.
+        notify::tell("STOPPING=1");
+    }
     if let Some(failure) = &failure {
         tracing::error!(failure, "weir cannot go on");
     }
@@ -107,17 +114,32 @@ fn start_tasks(control: &mut Control) -> watch::Sender<()> {
     let (serving_admin, admin_over) = watch::channel(());
     if let Ok(admin) = control.admin.try_clone() {
         let metrics = control.metrics.as_ref().and_then(|side| side.try_clone().ok());
-        tokio::task::spawn(admin::serve(admin, metrics, Arc::clone(state), admin_over));
+        tokio::task::spawn(admin::serve(admin, metrics, Arc::clone(state), admin_over.clone()));
     }
     tokio::task::spawn(alerts::run(Arc::clone(state), control.want_drain.subscribe()));
     tokio::task::spawn(control::tick(Arc::clone(state)));
-    tokio::task::spawn(reopen_logs(Arc::clone(state)));
     tokio::task::spawn(pulse::watch(Arc::clone(state)));
     tokio::task::spawn(sign::keep_fresh(Arc::clone(state)));
     tokio::task::spawn(crate::poll::run(Arc::clone(state)));
-    let (drain, abort) = (control.want_drain.clone(), control.abort.clone());
-    tokio::task::spawn(obey(control.on_signal.clone(), drain, abort));
-    tokio::task::spawn(reload_on_signal(control.on_signal.clone(), Arc::clone(state)));
+    if let Some(within) = control.watchdog {
+        tokio::task::spawn(pulse::ping(Arc::clone(state), within, admin_over));
+    }
+    // Caught from here on, though nobody has looked yet.
+    if let Ok(asked) = caught(SignalKind::user_defined1()) {
+        tokio::task::spawn(reopen_logs(asked, Arc::clone(state)));
+    }
+    if control.signals {
+        let (drain, abort) = (control.want_drain.clone(), control.abort.clone());
+        if let (Ok(terminate), Ok(interrupt)) =
+            (caught(SignalKind::terminate()), caught(SignalKind::interrupt()))
+        {
+            tokio::task::spawn(obey(terminate, interrupt, drain, abort));
+        }
+        if let Ok(hangup) = caught(SignalKind::hangup()) {
+            tokio::task::spawn(reload_on_signal(hangup, Arc::clone(state)));
+        }
+    }
+    let _ = control.ready.send(());
     serving_admin
 }
 
@@ -281,17 +303,19 @@ async fn end(control: Control, was_taken_over: bool) -> usize {
     workers.saturating_sub(ended)
 }
 
+fn caught(kind: SignalKind) -> std::io::Result<Signal> {
+    signal(kind).inspect_err(|error| {
+        tracing::error!(%error, ?kind, "a signal cannot be caught; it will end weir at once");
+    })
+}
+
 /// The first signal drains, the second cuts.
-async fn obey(mut on_signal: watch::Receiver<bool>, drain: watch::Sender<bool>, abort: watch::Sender<bool>) {
-    if on_signal.wait_for(|on| *on).await.is_err() {
-        return;
-    }
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be caught; stop weir through its admin side or by SIGKILL");
-        return;
-    };
+async fn obey(
+    mut terminate: Signal,
+    mut interrupt: Signal,
+    drain: watch::Sender<bool>,
+    abort: watch::Sender<bool>,
+) {
     for channel in [drain, abort] {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -302,11 +326,7 @@ async fn obey(mut on_signal: watch::Receiver<bool>, drain: watch::Sender<bool>, 
 }
 
 /// SIGUSR1: whoever turns logs over has moved the access log's file.
-async fn reopen_logs(state: Arc<State>) {
-    let Ok(mut asked) = signal(SignalKind::user_defined1()) else {
-        tracing::error!("SIGUSR1 cannot be caught: it will end weir");
-        return;
-    };
+async fn reopen_logs(mut asked: Signal, state: Arc<State>) {
     while asked.recv().await.is_some() {
         if let Some(log) = &state.shared.load().access {
             log.reopen();
@@ -314,11 +334,7 @@ async fn reopen_logs(state: Arc<State>) {
     }
 }
 
-async fn reload_on_signal(mut on_signal: watch::Receiver<bool>, state: Arc<State>) {
-    if on_signal.wait_for(|on| *on).await.is_err() {
-        return;
-    }
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+async fn reload_on_signal(mut hangup: Signal, state: Arc<State>) {
     while hangup.recv().await.is_some() {
         let (reply, _done) = oneshot::channel();
         let _ = state.asks.send(Ask::Reload { by: "SIGHUP", reply });

@@ -5,7 +5,8 @@
 //! one sends its sockets over a Unix socket (SCM_RIGHTS): the same queues then belong to both, and nothing is lost when one closes.
 //!
 //! Every weir that is started with `--takeover PATH` first asks whoever listens there, and then listens there itself:
-//! 1. new: "take"; old: one message with a descriptor for each socket, the admin side's among them; "all".
+//! 1. new: "take"; old: one message with a descriptor for each socket, the admin side's among them; the time within which its service
+//!    manager wants a sign of life, if it does; "all".
 //! 2. new: starts its workers on them, beside the old one, and waits until all of them run.
 //! 3. new: takes PATH, then "ready"; old: leaves the sockets, begins its drain, "draining".
 //!
@@ -43,10 +44,15 @@ const SUCCESSORS_MAX: i32 = 4;
 /// Longest message: a path or an address, and a name.
 const MESSAGE_BYTES_MAX: usize = 4096;
 
+/// Before the number of microseconds.
+const WATCHDOG: &str = "watchdog ";
+
 /// The process that this one takes over from.
 #[derive(Debug)]
 pub struct Predecessor {
     socket: Socket,
+    /// The service manager wants a sign of life within this time.
+    pub watchdog: Option<Duration>,
 }
 
 /// Asks whoever listens at `path` for its listening sockets; none if nobody does.
@@ -63,15 +69,19 @@ pub fn take(path: &Path, inherited: &mut Inherited) -> io::Result<Option<Predece
     }
     socket.set_read_timeout(Some(ANSWER_WITHIN))?;
     send(&socket, "take", None)?;
+    let mut watchdog = None;
     loop {
         match receive(&socket)? {
-            (word, None) if word == "all" => return Ok(Some(Predecessor { socket })),
+            (word, None) if word == "all" => return Ok(Some(Predecessor { socket, watchdog })),
             (word, None) if word == "ending" => return Ok(None),
             (word, Some(descriptor)) => {
                 let unknown = || io::Error::other(format!("the running weir sent a socket as {word:?}"));
                 inherited.sockets.push(given(&word, descriptor).ok_or_else(unknown)?);
             }
-            (word, None) => return Err(io::Error::other(format!("the running weir said {word:?}"))),
+            (word, None) => match word.strip_prefix(WATCHDOG).and_then(|within| within.parse().ok()) {
+                Some(within) => watchdog = Some(Duration::from_micros(within)),
+                None => return Err(io::Error::other(format!("the running weir said {word:?}"))),
+            },
         }
     }
 }
@@ -119,15 +129,15 @@ impl Offer {
         Ok(offer)
     }
 
-    /// Answers whoever wants to take over, on a thread of its own, which ends when one did or with the process.
+    /// Answers whoever wants to take over, and tells it of the service manager's `watchdog`, on a thread of its own, which ends when one did or with the process.
     ///
     /// # Errors
     /// The path is taken by something else, or there are no more threads.
-    pub fn open(self, asks: mpsc::UnboundedSender<Ask>) -> io::Result<()> {
+    pub fn open(self, asks: mpsc::UnboundedSender<Ask>, watchdog: Option<Duration>) -> io::Result<()> {
         std::fs::rename(&self.beside, &self.path)?;
         std::thread::Builder::new().name("weir-takeover".to_owned()).spawn(move || {
             while let Ok((successor, _)) = self.socket.accept() {
-                match hand_over(&successor, &asks) {
+                match hand_over(&successor, &asks, watchdog) {
                     Ok(()) => return,
                     Err(error) => {
                         tracing::warn!(%error, "another process wanted to take over and did not; this one goes on");
@@ -147,7 +157,11 @@ impl Drop for Offer {
     }
 }
 
-fn hand_over(successor: &Socket, asks: &mpsc::UnboundedSender<Ask>) -> io::Result<()> {
+fn hand_over(
+    successor: &Socket,
+    asks: &mpsc::UnboundedSender<Ask>,
+    watchdog: Option<Duration>,
+) -> io::Result<()> {
     let gone = || io::Error::other("the control plane has ended");
     successor.set_read_timeout(Some(ANSWER_WITHIN))?;
     let (word, _) = receive(successor)?;
@@ -163,6 +177,9 @@ fn hand_over(successor: &Socket, asks: &mpsc::UnboundedSender<Ask>) -> io::Resul
     };
     for given in handles? {
         send(successor, &word_of(&given), Some(given.socket.as_fd()))?;
+    }
+    if let Some(within) = watchdog {
+        send(successor, &format!("{WATCHDOG}{}", within.as_micros()), None)?;
     }
     send(successor, "all", None)?;
     successor.set_read_timeout(Some(READY_WITHIN))?;

@@ -6,16 +6,21 @@ pub mod tls;
 pub mod connect;
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use rustix::net::RecvFlags;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+
+/// How many of the first bytes are looked at.
+const PEEKED_BYTES: usize = 16;
 
 /// A connection's socket.
 #[derive(Debug)]
@@ -64,6 +69,28 @@ impl Stream {
     pub fn set_nodelay(&self) {
         if let Self::Tcp(tcp) = self {
             let _ = tcp.set_nodelay(true);
+        }
+    }
+
+    /// Looks at the first bytes until they tell, and leaves them there. Nothing more will come: what they tell so far is no.
+    ///
+    /// # Errors
+    /// What the socket said.
+    pub async fn peek(&self, tells: impl Fn(&[u8]) -> Option<bool>) -> io::Result<bool> {
+        let look = |socket: BorrowedFd<'_>| {
+            let mut first = [0; PEEKED_BYTES];
+            let (count, _) = rustix::net::recv(socket, &mut first, RecvFlags::PEEK)?;
+            match tells(first.get(..count).unwrap_or_default()) {
+                Some(told) => Ok(told),
+                None if count == 0 => Ok(false),
+                // Woken by whatever comes next.
+                None => Err(io::ErrorKind::WouldBlock.into()),
+            }
+        };
+        match self {
+            Self::Tcp(stream) => stream.async_io(Interest::READABLE, || look(stream.as_fd())).await,
+            Self::Unix(stream) => stream.async_io(Interest::READABLE, || look(stream.as_fd())).await,
+            Self::TlsServer(_) | Self::TlsClient(_) => Ok(false),
         }
     }
 

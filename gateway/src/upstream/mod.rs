@@ -92,6 +92,12 @@ impl Ask<'_> {
         self.trail.endpoint.set(self.pools.iter().position(|one| Rc::ptr_eq(one, pool)));
     }
 
+    /// A connection to this endpoint was opened, or could not be.
+    fn opened(&self, pool: &Rc<Pool>, began: Instant) {
+        self.goes_to(pool);
+        self.trail.connect.set(Some(self.trail.connect.get().unwrap_or_default() + began.elapsed()));
+    }
+
     /// How long connecting took, if that was needed.
     pub fn connect_time(&self) -> Option<Duration> {
         self.trail.connect.get()
@@ -249,8 +255,7 @@ async fn fresh(ask: &Ask<'_>, first: &Rc<Pool>, seat: OwnedSemaphorePermit) -> R
 async fn open(ask: &Ask<'_>, pool: &Rc<Pool>, seat: OwnedSemaphorePermit) -> Result<Lease, ConnectError> {
     let began = Instant::now();
     let opened = connect::open(pool, ask.timeouts.connect, seat).await;
-    ask.goes_to(pool);
-    ask.trail.connect.set(Some(ask.trail.connect.get().unwrap_or_default() + began.elapsed()));
+    ask.opened(pool, began);
     match &opened {
         Ok(_) => counter!(names::UPSTREAM_CONNECTIONS, "backend" => ask.backend.to_owned()).increment(1),
         Err(error) => count_failure(ask.backend, error),

@@ -52,7 +52,9 @@ impl Client {
             || frames == Frames::Close
             || self.conn.is_retired()
             || notable.has(Field::Connection)
-            || !self.body.borrow().is_done();
+            || !self.body.borrow().is_done()
+            // Half closed, and kept for this answer.
+            || self.wire.borrow().ended();
         finish_head(&mut head, frames, close, asked.version);
         {
             let out = &mut *self.wire.borrow_mut();

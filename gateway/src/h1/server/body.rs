@@ -27,9 +27,19 @@ impl RequestBody {
         Self { client }
     }
 
-    /// The client waits for `100 Continue`, and nobody has asked for the body yet.
+    /// The client waits for `100 Continue`: nobody has asked for the body yet, and nothing of it has come (RFC 9110 §10.1.1).
     pub fn expects_continue(&self) -> bool {
-        self.client.expects.get()
+        self.client.expects.get() && self.client.wire.borrow().read.is_empty()
+    }
+
+    /// Ready when the client sends its body although it may wait for `100 Continue`.
+    pub fn poll_comes_anyway(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let wire = &mut *self.client.wire.borrow_mut();
+        if wire.read.is_empty() && !wire.ended() {
+            // What is wrong with the socket is told by whoever reads the body.
+            let _ = ready!(wire.poll_fill(cx));
+        }
+        Poll::Ready(())
     }
 
     /// Sends an interim answer (RFC 9110 §15.2), if the client understands one.
@@ -59,9 +69,12 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, InboundError>>> {
         let client = &self.client;
         loop {
-            if client.expects.get() && client.wire.borrow().read.is_empty() && !client.body.borrow().is_done()
-            {
-                self.interim(StatusCode::CONTINUE, &HeaderMap::new());
+            if client.expects.get() && !client.body.borrow().is_done() {
+                if client.wire.borrow().read.is_empty() {
+                    self.interim(StatusCode::CONTINUE, &HeaderMap::new());
+                }
+                // It was told, or did not wait.
+                client.expects.set(false);
             }
             let wire = &mut *client.wire.borrow_mut();
             let ended = wire.ended();

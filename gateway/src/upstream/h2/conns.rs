@@ -12,24 +12,11 @@ use bytes::Bytes;
 use metrics::counter;
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use weir_config::Endpoint;
+use weir_config::{Endpoint, UpstreamHttp2};
 use weir_telemetry::names;
 
 use crate::refusal::Refusal;
 use crate::upstream::{Ask, ConnectError, Pool, connect, count_failure};
-
-/// Connections to one endpoint at one time. Above it requests wait for a stream, within `timeouts.first_byte`.
-const CONNECTIONS_MAX: usize = 64;
-/// Streams at one time on one connection, if the peer allows as many.
-const STREAMS_MAX: usize = 100;
-/// What an answer may have in flight: enough for 2 Gbit/s at a millisecond.
-const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
-/// What all answers of a connection may have in flight: as much as they may alone, so that a slow client holds up nobody else.
-const CONNECTION_WINDOW_BYTES: u32 = STREAM_WINDOW_BYTES * STREAMS_MAX as u32;
-/// All fields of an answer's head. Above it the stream is reset.
-const HEADER_LIST_BYTES_MAX: u32 = 256 * 1024;
-/// What of a request waits in h2 to be written: then its body is not pulled.
-const SEND_BUFFER_BYTES: usize = 128 * 1024;
 
 type SendRequest = ::h2::client::SendRequest<Bytes>;
 
@@ -100,7 +87,7 @@ impl Conns {
             if let Some(conn) = self.with_room(pool) {
                 return Ok(Slot::new(conn, pool));
             }
-            if self.open() >= CONNECTIONS_MAX
+            if self.open() >= pool.target.pool.h2.connections_max as usize
                 && let Some(conn) = self.least_loaded()
             {
                 return Ok(Slot::new(conn, pool));
@@ -115,10 +102,11 @@ impl Conns {
 
     fn with_room(&self, pool: &Pool) -> Option<Rc<Conn>> {
         let served_max = pool.target.pool.requests_per_connection_max;
+        let streams_max = pool.target.pool.h2.concurrent_streams_max as usize;
         self.all.borrow_mut().retain(|conn| !conn.ended.get());
         let all = self.all.borrow();
         let found = all.iter().find(|conn| {
-            conn.streams.get() < conn.sender.current_max_send_streams().min(STREAMS_MAX)
+            conn.streams.get() < conn.sender.current_max_send_streams().min(streams_max)
                 && (served_max == 0 || conn.served.get() < served_max)
         });
         found.map(Rc::clone)
@@ -130,8 +118,11 @@ impl Conns {
 
     async fn connect(&self, ask: &Ask<'_>, pool: &Rc<Pool>) -> Result<Slot, ConnectError> {
         let opening = Opening::begin(self);
-        let stream = connect::stream(pool, ask.timeouts.connect, true).await?;
-        let handshake = builder().handshake::<_, Bytes>(stream).await;
+        let opened = Instant::now();
+        let stream = connect::stream(pool, ask.timeouts.connect, true).await;
+        ask.opened(pool, opened);
+        let stream = stream?;
+        let handshake = builder(&pool.target.pool.h2).handshake::<_, Bytes>(stream).await;
         let (sender, connection) = handshake.map_err(|error| ConnectError::Failed {
             authority: pool.target.endpoint.to_string(),
             source: io::Error::other(error),
@@ -158,15 +149,17 @@ impl Conns {
     }
 }
 
-fn builder() -> ::h2::client::Builder {
+fn builder(limits: &UpstreamHttp2) -> ::h2::client::Builder {
+    let size = |bytes: weir_config::Bytes| u32::try_from(bytes.0).unwrap_or(u32::MAX);
     let mut builder = ::h2::client::Builder::new();
     builder
         .enable_push(false)
-        .initial_max_send_streams(STREAMS_MAX)
-        .initial_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_header_list_size(HEADER_LIST_BYTES_MAX)
-        .max_send_buffer_size(SEND_BUFFER_BYTES);
+        .initial_max_send_streams(limits.concurrent_streams_max as usize)
+        .initial_window_size(size(limits.window_bytes))
+        .initial_connection_window_size(size(limits.connection_window_bytes))
+        .max_frame_size(size(limits.frame_bytes_max))
+        .max_header_list_size(size(limits.header_list_bytes_max))
+        .max_send_buffer_size(limits.send_buffer_bytes.as_usize());
     builder
 }
 
