@@ -73,11 +73,10 @@ fn ollama_tells_what_runs_and_its_names_may_leave_out_the_tag() {
 
 #[test]
 fn llama_cpp_tells_in_its_list_vllm_whether_it_sleeps_and_others_nothing() {
-    let router =
-        r#"{"data":[{"id":"a","status":{"value":"unloaded"}},{"id":"b","status":{"value":"loaded"}}]}"#;
+    let router = r#"{"data":[{"id":"a","status":{"value":"unloaded"}},{"id":"b","status":{"value":"loaded"},"meta":{"size":510208}}]}"#;
     assert_eq!(
         told("openai", "", &[router]),
-        [model("a", StateWord::Unloaded, None, None), model("b", StateWord::Loaded, None, None)]
+        [model("a", StateWord::Unloaded, None, None), model("b", StateWord::Loaded, Some(510_208), None)]
     );
     let list = r#"{"data":[{"id":"a","object":"model"}]}"#;
     assert_eq!(told("openai", "", &[list]), [model("a", StateWord::Unknown, None, None)]);
