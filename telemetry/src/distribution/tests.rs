@@ -10,7 +10,7 @@ fn of(samples: &[u64]) -> Distribution {
     for ns in samples {
         let mut dense = Dense::default();
         dense.sum = *ns;
-        dense.add(index(*ns).into(), 1);
+        dense.add(index(*ns), 1);
         distribution.add_dense(&dense);
     }
     distribution

@@ -55,7 +55,7 @@ mod tests {
     fn of(times: &[(u64, u32)]) -> Distribution {
         let mut cells = Dense::default();
         for (ms, count) in times {
-            cells.add(index(ms * 1_000_000).into(), *count);
+            cells.add(index(ms * 1_000_000), *count);
         }
         let mut all = Distribution::default();
         all.add_dense(&cells);

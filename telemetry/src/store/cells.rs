@@ -47,7 +47,7 @@ impl Writer for Owned {
 
 /// Cells of one chunk, two cache lines: three octaves and a half, about what the hot requests of one model spread over.
 const CHUNK: usize = 32;
-/// One more than the grid needs, so that a cell's number, a byte, is never beyond the last.
+/// One more than the grid needs, a power of two.
 const CHUNKS: usize = 256 / CHUNK;
 
 type Chunk = [AtomicU32; CHUNK];
@@ -60,9 +60,9 @@ pub(crate) struct Cells([OnceLock<Box<Chunk>>; CHUNKS]);
 impl Cells {
     #[inline]
     pub(crate) fn record<W: Writer>(&self, ns: u64) {
-        // A byte over 32 is below 8: the compiler drops both checks.
-        let cell = usize::from(index(ns));
-        let Some(chunk) = self.0.get(cell / CHUNK) else { return };
+        // The remainders are masks and change nothing; with them the compiler drops both checks.
+        let cell = index(ns);
+        let Some(chunk) = self.0.get(cell / CHUNK % CHUNKS) else { return };
         if let Some(cell) = made(chunk).get(cell % CHUNK) {
             W::add32(cell, 1);
         }

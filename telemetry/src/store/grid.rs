@@ -23,20 +23,17 @@ pub(crate) static BOUNDS: [u64; 256] = bounds();
 
 /// The cell of a duration.
 ///
-/// A look-up by the exponent and the four bits below it, which the float of that value has side by side, then at most
-/// two compares ([`START`] proves the two).
+/// A look-up by the exponent and the seven bits below it, which the float of that value has side by side, then one
+/// compare ([`START`] proves that one is enough).
 #[inline]
-pub(crate) fn index(ns: u64) -> u8 {
-    // All above are in the last cell, and below 2^53 the float is exact.
-    let ns = ns.min(ABOVE_NS);
-    let float = (ns as i64 as f64).to_bits();
-    // 0 has an exponent far below: it wraps to a position of the first cell.
-    let position = (float >> (f64::MANTISSA_DIGITS - 1 - SUB_BITS)).wrapping_sub(BIAS) as usize % POSITIONS;
+pub(crate) fn index(ns: u64) -> usize {
+    // Of half the value, which is never taken for a negative number. Beyond 2^54 the float is rounded: all in one cell.
+    let float = ((ns >> 1) as i64 as f64).to_bits();
+    let position = (float >> (f64::MANTISSA_DIGITS - 1 - SUB_BITS)) as usize % POSITIONS;
     let first = START.get(position).copied().unwrap_or(0);
-    let second = first.wrapping_add(1);
-    // A byte is always inside of the padded bounds: the compiler drops these checks.
-    let above = |cell: u8| u8::from(BOUNDS.get(usize::from(cell)).is_some_and(|bound| ns > *bound));
-    first + above(first) + above(second)
+    // A byte is always inside of the padded bounds: the compiler drops this check.
+    let bound = BOUNDS.get(usize::from(first)).copied().unwrap_or(u64::MAX);
+    usize::from(first) + usize::from(ns > bound)
 }
 
 /// The bounds of a cell in nanoseconds: `(lower, upper]`. The overflow cell has no upper one.
@@ -95,17 +92,16 @@ const DECIMAL: [u64; 32] = [
 ];
 const MS: u64 = 1_000_000;
 
-/// Sixteen look-up positions for each power of two: fine enough that no position spans more than two bounds.
-const SUB_BITS: u32 = 4;
+/// Look-up positions for each power of two: fine enough that no position has more than one bound (75 ms and the native
+/// bound below it are 0.9 % apart).
+const SUB_BITS: u32 = 7;
 const SUB: usize = 1 << SUB_BITS;
-/// Positions of 64 powers of two from 1 ns on, a power of two itself so that a remainder is a mask.
+/// Positions of 64 powers of two, a power of two itself so that a remainder is a mask.
 const POSITIONS: usize = u64::BITS as usize * SUB;
-/// The position of 1 ns in a float's upper bits.
-const BIAS: u64 = (f64::MAX_EXP as u64 - 1) << SUB_BITS;
-/// A duration of the last cell.
-const ABOVE_NS: u64 = 1 << 41;
 
-/// First possible cell of each look-up position.
+/// First possible cell of each look-up position. They stand as the floats' upper bits count them: those of `2^n` ns from
+/// `(n - 2) mod 64` on (a float's exponent is its power and 1,023, and what is looked up is half the value); 0 and 1 ns
+/// stand with 4 ns, in the same cell.
 static START: [u8; POSITIONS] = starts();
 
 #[expect(
@@ -148,19 +144,19 @@ const fn bounds() -> [u64; 256] {
 const fn starts() -> [u8; POSITIONS] {
     let bounds = bounds();
     let mut starts = [0; POSITIONS];
-    let mut position = 0;
-    while position < POSITIONS {
-        // In sixteenths of a nanosecond, since a step of the lowest powers is less than one.
-        let (step, sixteenths) = (1_u128 << (position / SUB), (SUB + position % SUB) as u128);
-        let (lowest, next) = (step * sixteenths, step * (sixteenths + 1));
-        let mut cell = 0;
-        while (bounds[cell] as u128) << SUB_BITS < lowest {
+    // From 2 ns on, ascending, so that the cell only ever grows.
+    let (mut ascending, mut cell) = (0, 0);
+    while ascending < POSITIONS {
+        // In parts of a nanosecond, since a step of the lowest powers is less than one.
+        let (power, sub) = (1 + ascending / SUB, (SUB + ascending % SUB) as u128);
+        let (lowest, next) = (sub << power, (sub + 1) << power);
+        while cell < CELLS - 1 && (bounds[cell] as u128) << SUB_BITS < lowest {
             cell += 1;
         }
-        let spanned = (bounds[cell + 2] as u128) << SUB_BITS < next;
-        assert!(!spanned || bounds[cell + 2] == u64::MAX, "a position spans at most two bounds");
-        starts[position] = cell as u8;
-        position += 1;
+        let has_two = (bounds[cell + 1] as u128) << SUB_BITS < next && bounds[cell + 1] < u64::MAX;
+        assert!(!has_two, "a position has at most one bound");
+        starts[(ascending + POSITIONS - SUB) % POSITIONS] = cell as u8;
+        ascending += 1;
     }
     starts
 }
@@ -179,12 +175,17 @@ mod tests {
     fn index_is_the_partition_point_at_every_bound_and_one_nanosecond_around_it() {
         for bound in BOUNDS.iter().take(CELLS - 1) {
             for ns in [bound - 1, *bound, bound + 1] {
-                assert_eq!(usize::from(index(ns)), partition_point(ns), "at {ns} ns");
+                assert_eq!(index(ns), partition_point(ns), "at {ns} ns");
             }
         }
-        for ns in [0, 1, 2, 3, u64::MAX, u64::MAX / 2, u64::MAX / 2 + 1, ABOVE_NS - 1, ABOVE_NS, ABOVE_NS + 1]
+    }
+
+    #[test]
+    fn index_is_the_partition_point_at_every_power_of_two_and_around_it() {
+        for ns in (0..u64::BITS)
+            .flat_map(|power| [(1 << power) - 1, 1 << power, (1 << power) + 1, u64::MAX >> power])
         {
-            assert_eq!(usize::from(index(ns)), partition_point(ns), "at {ns} ns");
+            assert_eq!(index(ns), partition_point(ns), "at {ns} ns");
         }
     }
 
@@ -219,7 +220,7 @@ mod tests {
         #[test]
         fn index_is_the_partition_point_of_any_duration(ns in any::<u64>(), shift in 0_u32..64) {
             let ns = ns >> shift;
-            prop_assert_eq!(usize::from(index(ns)), partition_point(ns));
+            prop_assert_eq!(index(ns), partition_point(ns));
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::store::grid::index;
 fn found(durations: &[u64], errors: u32) -> Delta {
     let mut delta = Delta::default();
     for ns in durations {
-        delta.cells[0].add(index(*ns).into(), 1);
+        delta.cells[0].add(index(*ns), 1);
         delta.cells[0].sum += ns;
     }
     delta.outcomes[Outcome::ServerError.index()] = errors;
