@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::evict::Leaving;
@@ -129,7 +129,7 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn new(sets: &Sets, settings: Settings) -> Self {
         let limits = Limits::from(&settings);
-        Self { sets_free: (1..=sets.len()).rev().collect(), settings, limits, ..Self::default() }
+        Self { sets_free: (0..sets.len()).rev().collect(), settings, limits, ..Self::default() }
     }
 
     /// Opens a book for a model that has a slot now.
@@ -206,7 +206,7 @@ impl Book {
 
     pub(crate) fn lend(&mut self, slot: &Slot, set: u32) {
         self.lent = Lent::Yes { set, cool: 0 };
-        slot.set.store(set, Ordering::Release);
+        slot.set.lend(set);
     }
 }
 

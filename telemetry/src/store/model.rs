@@ -1,7 +1,7 @@
 //! Where the models' counters live: slots in chunks that are made when first needed and never moved or freed, so a
 //! number finds them with two loads and no lock. A slot outlives its model; the generation tells the tenants apart.
 
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -23,8 +23,7 @@ pub(crate) const MODELS_FROM: u32 = BACKENDS_MAX as u32 * Reserved::ALL.len() as
 pub(crate) struct Slot {
     /// Which tenant the slot has; a [`ModelRef`] of another generation is stale.
     pub(crate) generation: AtomicU16,
-    /// The model's set of per-worker lanes, from 1; 0 = only the base lane is written.
-    pub(crate) set: AtomicU32,
+    pub(crate) set: LentSet,
     pub(crate) rare: Rare,
     /// Made with the first traced request.
     pub(crate) exemplars: OnceLock<Box<Places>>,
@@ -44,6 +43,35 @@ impl Slot {
         self.rare.evicted_age.store(0, Relaxed);
         self.marks.get().into_iter().for_each(|marks| marks.clear());
         self.exemplars.get().into_iter().for_each(|places| places.clear());
+    }
+}
+
+/// The model's set of per-worker lanes, if it has one.
+#[derive(Debug)]
+pub(crate) struct LentSet(AtomicU32);
+
+impl LentSet {
+    /// Beyond all sets, so that a look-up of the lane is the only test.
+    const NONE: u32 = u32::MAX;
+
+    /// Its number, or one beyond all.
+    #[inline]
+    pub(crate) fn number(&self) -> u32 {
+        self.0.load(Relaxed)
+    }
+
+    pub(crate) fn lend(&self, set: u32) {
+        self.0.store(set, Release);
+    }
+
+    pub(crate) fn take_back(&self) {
+        self.0.store(Self::NONE, Relaxed);
+    }
+}
+
+impl Default for LentSet {
+    fn default() -> Self {
+        Self(AtomicU32::new(Self::NONE))
     }
 }
 

@@ -51,7 +51,7 @@ impl Ledger {
                     book.lent = Lent::Yes { set, cool: cool + 1 }
                 }
                 Lent::Yes { set, .. } => {
-                    slot.set.store(0, Ordering::Relaxed);
+                    slot.set.take_back();
                     let epoch = epoch.fetch_add(1, Ordering::AcqRel) + 1;
                     book.lent = Lent::Returning { set, epoch };
                 }

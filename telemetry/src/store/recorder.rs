@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -175,7 +175,7 @@ impl Recorder {
     /// Writes to this worker's lane of the model, or to its base lane when it has none.
     #[inline]
     fn write(&self, slot: &Slot, owned: impl FnOnce(&Lane), shared: impl FnOnce(&Lane)) {
-        match self.lanes.get(slot.set.load(Relaxed) as usize).and_then(OnceLock::get) {
+        match self.lanes.get(slot.set.number() as usize).and_then(OnceLock::get) {
             Some(lane) => owned(lane),
             None => shared(&slot.base),
         }

@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::lane::Lane;
 
-/// One worker's lanes by set; number 0 is no set and stays empty.
-pub(crate) type Lanes = Arc<[OnceLock<Lane>]>;
+/// One worker's lanes by set.
+pub(crate) type Lanes = Arc<[OnceLock<Box<Lane>>]>;
 
 /// All lanes there can be, made when their set is first lent.
 #[derive(Debug)]
@@ -21,11 +21,11 @@ pub(crate) struct Sets {
 
 impl Sets {
     pub(crate) fn new(sets_max: u32, workers: usize) -> Self {
-        let lanes = || (0..=sets_max).map(|_| OnceLock::new()).collect();
+        let lanes = || (0..sets_max).map(|_| OnceLock::new()).collect();
         Self { workers: (0..workers).map(|_| lanes()).collect(), len: sets_max }
     }
 
-    /// Sets there are, numbered from 1.
+    /// Sets there are, numbered from 0.
     pub(crate) const fn len(&self) -> u32 {
         self.len
     }
@@ -37,12 +37,12 @@ impl Sets {
 
     /// All lanes of a set that was ever lent, by worker.
     pub(crate) fn lanes(&self, set: u32) -> impl Iterator<Item = &Lane> {
-        self.workers.iter().filter_map(move |lanes| lanes.get(set as usize)?.get())
+        self.workers.iter().filter_map(move |lanes| Some(&**lanes.get(set as usize)?.get()?))
     }
 
     pub(crate) fn make(&self, set: u32) {
         for lane in self.workers.iter().filter_map(|lanes| lanes.get(set as usize)) {
-            lane.get_or_init(Lane::default);
+            lane.get_or_init(Box::default);
         }
     }
 }
