@@ -17,9 +17,9 @@ use weir_telemetry::{Observation, Recorder, Settings, Start};
 /// An operation, and what it may cost; `None` = only stated.
 const OPERATIONS: [(&str, Option<u64>); 6] = [
     ("base_hot", Some(150)),
-    ("base_first_byte", Some(180)),
+    ("base_first_byte", Some(150)),
     ("sharded_hot", Some(150)),
-    ("sharded_first_byte", Some(180)),
+    ("sharded_first_byte", Some(150)),
     ("sharded_cold", Some(150)),
     ("resolve", None),
 ];

@@ -53,8 +53,9 @@ pub struct Telemetry {
     #[schemars(with = "DurationText")]
     #[garde(custom(duration_within("10m", "365d")))]
     pub idle_after: Duration,
-    /// Series of all models together in one scrape. While all models fit, all are exported under their own name; else
-    /// the pinned and the busiest are, and the rest is `__other__`. Default 5000; 0 to 10000000.
+    /// Series of all models together in one scrape, those of promises, polled state and profiles included. While all models
+    /// fit, all are exported under their own name; else the pinned and the busiest are, and the rest is `__other__`, which
+    /// with the other reserved names is exported in any case. Default 5000; 0 to 10000000.
     #[garde(range(max = 10_000_000))]
     pub series_budget: u32,
     /// Models exported for their traffic when not all fit. Default 50; 0 to 100000.

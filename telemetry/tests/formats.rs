@@ -25,7 +25,7 @@ const NAMES: [&str; 6] = ["plain", "quote\"", "back\\slash\\\\", "模型", "a{b}
 
 /// Two backends, hostile names, everything that can happen, part of it in the tail and in a tier.
 fn snapshot() -> Snapshot {
-    let mut config = weir_config::Telemetry { series_budget: 600, top_models: 2, ..Default::default() };
+    let mut config = weir_config::Telemetry { series_budget: 1_500, top_models: 2, ..Default::default() };
     config.tier_label = "team".to_owned();
     config.tiers =
         vec![weir_config::Tier { name: "x".to_owned(), models: vec!["*\"*".to_owned()], backend: None }];

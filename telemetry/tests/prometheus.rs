@@ -191,7 +191,7 @@ fn classic_histograms_are_scraped_as_openmetrics_and_their_quantiles_lie_in_the_
 /// Ten requests of `m` and ten of `n` before each scrape. There is room for one of the two: `m` has it first, loses it
 /// after eight scrapes, and has it again after sixteen.
 fn changing() -> impl FnMut() -> Snapshot {
-    let store = Store::with(Settings { series_budget: 80, top_models: 0, ..Settings::default() }, 1);
+    let store = Store::with(Settings { series_budget: 110, top_models: 0, ..Settings::default() }, 1);
     let backend = store.backend("b");
     let (recorder, mut minute) = (store.recorder(0), 0);
     move || {

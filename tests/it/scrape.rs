@@ -96,8 +96,8 @@ fn a_cold_start_carries_the_trace_of_its_caller_as_exemplar() {
 fn models_beyond_the_budget_are_in_the_tail_and_in_the_api_by_name() {
     let backend = hot_and_cold();
     let gateway = Gateway::with("triton", backend.address, |config| {
-        config.telemetry.series_budget = 80;
-        config.telemetry.top_models = 1;
+        config.telemetry.series_budget = 224;
+        config.telemetry.top_models = 2;
         config.telemetry.tail_models_max = 2;
         config.telemetry.tier_label = "team".to_owned();
         config.telemetry.tiers = vec![weir_config::Tier {
@@ -105,19 +105,21 @@ fn models_beyond_the_budget_are_in_the_tail_and_in_the_api_by_name() {
             models: vec!["cold-*".to_owned()],
             backend: None,
         }];
-        config.telemetry.profiles = vec![weir_config::Profile::Triton];
+        config.telemetry.profiles = vec![weir_config::Profile::Torchserve];
     });
-    infer(&gateway, "first", "");
-    gateway.wait_for("weir_models_known", 1.0);
+    for (model, known) in [("first", 1.0), ("second", 2.0)] {
+        infer(&gateway, model, "");
+        gateway.wait_for("weir_models_known", known);
+    }
     for (model, times) in [("cold-1", 3), ("cold-2", 2), ("last", 1)] {
         (0..times).for_each(|_| infer(&gateway, model, ""));
     }
-    gateway.wait_for("weir_models_known", 4.0);
-    assert_eq!(gateway.value("weir_models_exported"), 1.0);
+    gateway.wait_for("weir_models_known", 5.0);
+    assert_eq!(gateway.value("weir_models_exported"), 2.0);
     let other = "weir_model_requests_total{backend=\"triton\",model=\"__other__\"";
     gateway.wait_for(&format!("{other},team=\"search\",outcome=\"ok\"}}"), 5.0);
     gateway.wait_for(&format!("{other},outcome=\"ok\"}}"), 1.0);
-    assert_eq!(gateway.value("nv_inference_request_success{backend=\"triton\",model=\"first\"}"), 1.0);
+    assert_eq!(gateway.value("ts_inference_requests_total{backend=\"triton\",model_name=\"first\"}"), 1.0);
     let tail = client::get(gateway.admin, "/metrics/tail").body_text();
     assert!(
         tail.contains("weir_tail_requests_total{backend=\"triton\",model=\"cold-1\",team=\"search\"} 3\n"),

@@ -5,6 +5,8 @@
 //! scrape on. Everything else appears once it has happened and stays: a model that no backend can tell hot from cold
 //! for does not carry empty hot and cold histograms.
 
+use weir_config::Profile;
+
 use super::bounds::Bounds;
 use super::{gpu, profiles, resident, slo};
 use crate::Exemplar;
@@ -102,16 +104,23 @@ pub(crate) fn write(snapshot: &Snapshot, sink: &mut impl Sink) {
     profiles::write(snapshot, sink);
 }
 
-/// How many series a model with these totals has.
-pub(crate) fn series_of(totals: &Totals) -> u32 {
-    let mut series = 1;
-    for (_, values) in PER_MODEL {
-        values(totals, &mut |_, value| {
-            series += if let Value::Distribution(_) = value { CLASSIC_LE.len() as u32 + 3 } else { 1 };
-        });
-    }
+/// How many series these totals are in text, those of the profiles included.
+pub(crate) fn series_of(totals: &Totals, profiles: &[Profile]) -> u32 {
+    let mut series = 0;
+    let mut count = |_: Option<&str>, value: Value<'_>| {
+        series += match value {
+            Value::Distribution(_) => HISTOGRAM_SERIES + CLASSIC_LE.len() as u32,
+            Value::Buckets(_, bounds) => HISTOGRAM_SERIES + bounds.le.len() as u32,
+            Value::Count(_) | Value::Number(_) | Value::Nanoseconds(_) => 1,
+        }
+    };
+    PER_MODEL.iter().for_each(|(_, values)| values(totals, &mut count));
+    profiles::each(profiles, |values| values(totals, &mut count));
     series
 }
+
+/// A histogram's infinite bucket, sum and count.
+const HISTOGRAM_SERIES: u32 = 3;
 
 fn write_tiers(snapshot: &Snapshot, sink: &mut impl Sink) {
     let family = &names::MODEL_TIER;

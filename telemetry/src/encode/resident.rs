@@ -19,6 +19,13 @@ pub struct Resident {
     pub gpu_memory_bytes: Option<u64>,
 }
 
+impl Resident {
+    /// How many series it is.
+    pub(crate) fn series(&self) -> u32 {
+        [self.loaded, self.memory_bytes, self.gpu_memory_bytes].iter().map(|of| u32::from(of.is_some())).sum()
+    }
+}
+
 /// Residents by backend and model.
 pub type Residents = HashMap<Arc<str>, HashMap<Arc<str>, Resident>>;
 

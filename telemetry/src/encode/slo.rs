@@ -3,10 +3,14 @@
 
 use super::families::{Series, Sink, Value};
 use crate::names::{self, Family};
+use crate::slo::Target;
 use crate::snapshot::{Promised, Snapshot};
 
-/// Series of one promise of one model.
-pub(crate) const SERIES: u32 = 6;
+/// At most so many series has a promise of a model; what is left of its budget is unknown before the first request.
+pub(crate) fn series_of(target: Target) -> u32 {
+    let is_any = matches!(target, Target::Latency { start: None, .. });
+    4 + u32::from(is_any) + u32::from(target.limit().is_some())
+}
 
 type Of = fn(&Promised) -> Option<Value<'static>>;
 

@@ -11,7 +11,7 @@ use super::record::Promise;
 use super::rule::Target;
 use super::verdict::{BURN_LEVELS, Burn, Counts, Level, State};
 use crate::observation::Start;
-use crate::store::{Book, ModelRef};
+use crate::store::{Book, Books, ModelRef};
 
 /// How often what is told with a firing alert is measured anew.
 const MEASURE_EVERY: Duration = Duration::from_secs(15);
@@ -45,16 +45,19 @@ struct Entry {
 impl Watch {
     /// Looks at every model, and writes down which do not keep what they promised; alerts of models and promises that are
     /// no more are resolved.
-    pub(crate) fn look<'b>(&mut self, now: Duration, books: impl Iterator<Item = &'b mut Book>) {
+    pub(crate) fn look(&mut self, now: Duration, books: &mut Books) {
         self.round += 1;
-        for book in books {
-            let mut burns = false;
-            for promise in book.slo.iter().flat_map(|record| &record.promises) {
-                // What never was bad is not broken, and nobody was alerted of it.
-                burns |= promise.bad > 0 && self.promise(now, book, promise);
-            }
-            book.burns = burns;
-        }
+        books.each_of(
+            |books| &books.promised,
+            |book| {
+                let mut burns = false;
+                for promise in book.slo.iter().flat_map(|record| &record.promises) {
+                    // What never was bad is not broken, and nobody was alerted of it.
+                    burns |= promise.bad > 0 && self.promise(now, book, promise);
+                }
+                book.burns = burns;
+            },
+        );
         let round = self.round;
         self.alerts.retain(|_, entry| entry.round == round || entry.forsaken(now));
     }

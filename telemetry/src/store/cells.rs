@@ -1,14 +1,15 @@
 //! A histogram's counters, and the two ways to add to a counter: shared by many writers, or owned by one.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::grid::index;
 
 /// How a counter is raised. Two real ways exist: [`Shared`] and [`Owned`]; the code between is the same.
 pub(crate) trait Writer {
-    /// Adds `n`, wrapping.
-    fn add64(counter: &AtomicU64, n: u64);
+    /// Adds `n`, wrapping; what was there before. Who reads the sum with `Acquire` sees what its writer wrote before.
+    fn add64(counter: &AtomicU64, n: u64) -> u64;
     /// Adds `n`, wrapping.
     fn add32(counter: &AtomicU32, n: u32);
 }
@@ -23,8 +24,8 @@ pub(crate) enum Owned {}
 
 impl Writer for Shared {
     #[inline]
-    fn add64(counter: &AtomicU64, n: u64) {
-        counter.fetch_add(n, Relaxed);
+    fn add64(counter: &AtomicU64, n: u64) -> u64 {
+        counter.fetch_add(n, Release)
     }
 
     #[inline]
@@ -35,8 +36,10 @@ impl Writer for Shared {
 
 impl Writer for Owned {
     #[inline]
-    fn add64(counter: &AtomicU64, n: u64) {
-        counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
+    fn add64(counter: &AtomicU64, n: u64) -> u64 {
+        let before = counter.load(Relaxed);
+        counter.store(before.wrapping_add(n), Release);
+        before
     }
 
     #[inline]
@@ -66,6 +69,11 @@ impl Cells {
         if let Some(cell) = made(chunk).get(cell % CHUNK) {
             W::add32(cell, 1);
         }
+    }
+
+    /// The cell of the shortest times, 0 among them, if it can have been hit.
+    pub(crate) fn first(&self) -> Option<&AtomicU32> {
+        self.0.first()?.get()?.first()
     }
 
     /// The cells that can have been hit, each with its number.

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::ledger::{Book, Ledger, Lent, Tier};
+use super::ledger::{Book, Ledger, Tier};
 use super::model::Slots;
 use super::table::Table;
 use super::{ModelRef, Reserved};
@@ -30,12 +30,12 @@ impl Ledger {
             book.pinned.is_some() || self.permanent.contains(&(book.model.backend, Arc::clone(&book.name)))
         };
         let is_due =
-            |book: &Book| book.is_at_rest() && self.now >= book.active_at + idle && !is_permanent(book);
+            |book: &Book| book.is_asleep() && self.now >= book.active_at + idle && !is_permanent(book);
         let due: Vec<_> = self.books.values().filter(|book| is_due(book)).map(|book| book.model).collect();
         if due.is_empty() {
             return;
         }
-        let mut books: Vec<_> = due.iter().filter_map(|model| self.books.remove(&model.slot)).collect();
+        let mut books: Vec<_> = due.iter().filter_map(|model| self.books.remove(model.slot)).collect();
         table.remove(books.iter().map(|book| (book.model.backend, &*book.name)));
         for model in due {
             if let Some(slot) = slots.get(model.slot) {
@@ -69,9 +69,6 @@ impl Ledger {
             book.windows.track(false);
             self.tracked = self.tracked.saturating_sub(1);
         }
-        if let Tier::Tail { shown: Some(shown) } = &book.tier {
-            self.retired += shown.settled();
-        }
     }
 
     fn free(&mut self, book: &Book, table: &Table, slots: &Slots) {
@@ -80,19 +77,12 @@ impl Ledger {
         let open = book.totals.started.wrapping_sub(book.totals.settled());
         let other = self.others.of(book);
         other.started = other.started.wrapping_sub(open);
-        if let Some(other) = self.books.get_mut(&ModelRef::reserved(backend, Reserved::Other).slot) {
+        if let Some(other) = self.books.get_mut(ModelRef::reserved(backend, Reserved::Other).slot) {
             other.totals.started = other.totals.started.wrapping_add(open);
         }
         if let Some(slot) = slots.get(slot) {
             slot.forget();
         }
         table.free(slot, generation.wrapping_add(1));
-    }
-}
-
-impl Book {
-    /// Nothing is under way that would have to end in this slot.
-    fn is_at_rest(&self) -> bool {
-        !self.model.is_reserved() && self.lent == Lent::No && self.totals.started == self.totals.settled()
     }
 }

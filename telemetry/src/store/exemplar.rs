@@ -44,6 +44,9 @@ pub(crate) fn take_later(ours: &mut Exemplars, theirs: &Exemplars) {
     for start in Start::ALL {
         for held in of(start, theirs).iter().flatten() {
             let places = ours.get_mut(places_of(start)).unwrap_or(&mut []);
+            if places.contains(&Some(*held)) {
+                continue;
+            }
             let earliest = places.iter_mut().min_by_key(|place| place.map_or(0, |place| place.unix_ms));
             if let Some(place) =
                 earliest.filter(|place| place.is_none_or(|place| place.unix_ms < held.unix_ms))

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::ledger::{Book, Ledger, Tier};
-use super::rank::{Limits, Reason};
+use super::rank::Reason;
 use super::{BackendId, Store};
 use crate::encode::escape::label_pair;
 use crate::settings::Settings;
@@ -84,7 +84,7 @@ impl Ledger {
     }
 
     pub(super) fn retune(&mut self, settings: Settings) {
-        self.limits = Limits::from(&settings);
+        self.books.profile(&settings.profiles);
         self.settings = settings;
     }
 

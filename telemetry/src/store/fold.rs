@@ -2,9 +2,11 @@
 //!
 //! A base lane is emptied as it is read (its writers are read-modify-writes, so none is lost). A worker's lane cannot
 //! be emptied under its writer; the reader keeps what it saw and takes the wrapping difference.
-//! Ends are read before begins, so that what is in flight is never seen below nothing.
+//! Ends are read before begins, so that what is in flight is never seen below nothing. Sums are read before their cells,
+//! and written after them: a histogram whose sum did not move is not walked through.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::cells::Cells;
 use super::dense::Dense;
@@ -67,16 +69,23 @@ pub(super) trait Reader {
     fn wide(&mut self, at: usize, counter: &AtomicU64) -> u64;
     fn narrow(&mut self, at: usize, counter: &AtomicU32) -> u32;
     fn cells(&mut self, at: usize, cells: &Cells, into: &mut Dense);
+    /// The first cell alone.
+    fn first(&mut self, at: usize, cells: &Cells, into: &mut Dense);
     /// What stands there, if it is not what stood there when it was last read.
     fn changed(&mut self, at: usize, value: &AtomicU64) -> Option<u64>;
 }
 
 fn read(lane: &Lane, reader: &mut impl Reader, delta: &mut Delta) {
     let Lane { started, request_bytes, response_bytes, sums, first_byte_sum, queue_sum, .. } = lane;
-    for (at, (cells, into)) in lane.cells.iter().zip(&mut delta.cells).enumerate() {
-        reader.cells(at, cells, into);
+    let [hot, cold, unknown] = &mut delta.cells;
+    let histograms = lane.cells.iter().chain([&lane.first_byte]).zip(sums.iter().chain([first_byte_sum]));
+    for (at, ((cells, sum), into)) in histograms.zip([hot, cold, unknown, &mut delta.first_byte]).enumerate()
+    {
+        let sum = reader.wide(at, sum);
+        into.sum += sum;
+        // Times of 0 are in no sum, and all in the first cell.
+        if sum > 0 { reader.cells(at, cells, into) } else { reader.first(at, cells, into) }
     }
-    reader.cells(3, &lane.first_byte, &mut delta.first_byte);
     for (at, (counter, into)) in lane.outcomes.iter().zip(&mut delta.outcomes).enumerate() {
         *into += reader.narrow(at, counter);
     }
@@ -87,10 +96,6 @@ fn read(lane: &Lane, reader: &mut impl Reader, delta: &mut Delta) {
     if let Some(told) = lane.numbers.get() {
         numbers::read(told, reader, (WIDE, NARROW, HISTOGRAMS), delta.numbers.get_or_insert_default());
     }
-    for (at, (counter, into)) in sums.iter().zip(&mut delta.cells).enumerate() {
-        into.sum += reader.wide(at, counter);
-    }
-    delta.first_byte.sum += reader.wide(3, first_byte_sum);
     delta.queue_sum += reader.wide(4, queue_sum);
     delta.request_bytes += reader.wide(5, request_bytes);
     delta.response_bytes += reader.wide(6, response_bytes);
@@ -101,7 +106,7 @@ struct Swap;
 
 impl Reader for Swap {
     fn wide(&mut self, _: usize, counter: &AtomicU64) -> u64 {
-        counter.swap(0, Relaxed)
+        if counter.load(Relaxed) == 0 { 0 } else { counter.swap(0, Acquire) }
     }
 
     fn narrow(&mut self, _: usize, counter: &AtomicU32) -> u32 {
@@ -114,6 +119,10 @@ impl Reader for Swap {
         }
     }
 
+    fn first(&mut self, _: usize, cells: &Cells, into: &mut Dense) {
+        cells.first().into_iter().for_each(|cell| into.add(0, take(cell)));
+    }
+
     fn changed(&mut self, _: usize, value: &AtomicU64) -> Option<u64> {
         if value.load(Relaxed) == 0 { None } else { Some(value.swap(0, Relaxed)).filter(|value| *value > 0) }
     }
@@ -121,7 +130,7 @@ impl Reader for Swap {
 
 impl Reader for Kept {
     fn wide(&mut self, at: usize, counter: &AtomicU64) -> u64 {
-        let now = counter.load(Relaxed);
+        let now = counter.load(Acquire);
         self.wide.get_mut(at).map_or(0, |kept| now.wrapping_sub(std::mem::replace(kept, now)))
     }
 
@@ -131,19 +140,28 @@ impl Reader for Kept {
     }
 
     fn cells(&mut self, at: usize, cells: &Cells, into: &mut Dense) {
-        let Some(kept) = self.cells.get_mut(at) else { return };
-        for (at, cell) in cells.iter() {
-            let kept = kept.get_or_insert_with(|| Box::new([0; CELLS]));
-            if let Some(kept) = kept.get_mut(at) {
-                let now = cell.load(Relaxed);
-                into.add(at, now.wrapping_sub(std::mem::replace(kept, now)));
-            }
+        for (cell, counter) in cells.iter() {
+            self.cell((at, cell), counter, into);
         }
+    }
+
+    fn first(&mut self, at: usize, cells: &Cells, into: &mut Dense) {
+        cells.first().into_iter().for_each(|counter| self.cell((at, 0), counter, into));
     }
 
     fn changed(&mut self, at: usize, value: &AtomicU64) -> Option<u64> {
         let now = value.load(Relaxed);
         self.wide.get_mut(at).and_then(|kept| (std::mem::replace(kept, now) != now).then_some(now))
+    }
+}
+
+impl Kept {
+    fn cell(&mut self, (at, cell): (usize, usize), counter: &AtomicU32, into: &mut Dense) {
+        let Some(kept) = self.cells.get_mut(at) else { return };
+        if let Some(kept) = kept.get_or_insert_with(|| Box::new([0; CELLS])).get_mut(cell) {
+            let now = counter.load(Relaxed);
+            into.add(cell, now.wrapping_sub(std::mem::replace(kept, now)));
+        }
     }
 }
 

@@ -4,10 +4,11 @@
 //!
 //! A group that was ever named keeps its number for the life of the process, as its sums do. [`GROUPS_MAX`] bounds them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::BackendId;
+use super::exemplar::{EXEMPLARS, Exemplars, take_later};
 use super::ledger::Book;
 use crate::slo::rule::glob;
 use crate::totals::Totals;
@@ -77,22 +78,34 @@ impl Groups {
 
 /// What models in the tail did, by backend and group: exported as `__other__`.
 #[derive(Debug, Default)]
-pub(crate) struct Others(BTreeMap<(u16, GroupId), Totals>);
+pub(crate) struct Others {
+    totals: BTreeMap<(u16, GroupId), Totals>,
+    /// The latest of their traced requests.
+    pub(crate) traced: HashMap<(BackendId, GroupId), Exemplars>,
+    /// Requests that ended under the name of a model that was exported then and is not now, or is no more.
+    pub(crate) withdrawn: u64,
+}
 
 impl Others {
     /// Those of the book's backend and group.
     pub(crate) fn of(&mut self, book: &Book) -> &mut Totals {
-        self.0.entry((book.model.backend.0, book.group)).or_default()
+        self.totals.entry((book.model.backend.0, book.group)).or_default()
+    }
+
+    /// A model's exemplars are those of its `__other__` too.
+    pub(crate) fn trace(&mut self, book: &Book, exemplars: &Exemplars) {
+        let of = self.traced.entry((book.model.backend, book.group)).or_insert([None; EXEMPLARS]);
+        take_later(of, exemplars);
     }
 
     /// Those of a backend that are in no group.
     pub(crate) fn of_none(&self, backend: BackendId) -> Option<&Totals> {
-        self.0.get(&(backend.0, 0))
+        self.totals.get(&(backend.0, 0))
     }
 
     /// Those that are in a group, by backend and group.
     pub(crate) fn grouped(&self) -> impl Iterator<Item = (BackendId, GroupId, &Totals)> {
-        let grouped = self.0.iter().filter(|((_, group), _)| *group > 0);
+        let grouped = self.totals.iter().filter(|((_, group), _)| *group > 0);
         grouped.map(|((backend, group), totals)| (BackendId(*backend), *group, totals))
     }
 }

@@ -2,17 +2,19 @@
 //!
 //! Everything here runs on the control plane under one lock, and no request waits for it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::bits::Wakes;
+use super::books::Books;
 use super::evict::Leaving;
 use super::export::labels;
 use super::fold::{Kept, differ, drain, is_quiet};
 use super::groups::{GroupId, Groups, Others};
 use super::model::{Slot, Slots};
-use super::rank::{Limits, Reason};
+use super::rank::Reason;
 use super::sharding::Sets;
 use super::{BackendId, ModelRef, Reserved};
 use crate::numbers::Spec;
@@ -45,8 +47,8 @@ pub(crate) struct Book {
     pub(crate) pinned: Option<Reason>,
     /// Whether a service level objective is broken or burns; `slo` sets it.
     pub(crate) burns: bool,
-    /// Whether any of its requests had a trace.
-    pub(crate) traced: bool,
+    /// Series that it is counted for ([`Books::note`]).
+    pub(crate) series: u32,
     /// Whether it was in a snapshot.
     pub(crate) told: AtomicBool,
     /// The group that it belongs to.
@@ -89,12 +91,12 @@ impl Lent {
     }
 }
 
-/// All books, by slot.
+/// All that is known of all models.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     /// Names of the backends, by number.
     pub(crate) backends: Vec<Arc<str>>,
-    pub(crate) books: BTreeMap<u32, Box<Book>>,
+    pub(crate) books: Books,
     /// For each set and worker what was read last.
     pub(crate) kept: Vec<Vec<Kept>>,
     pub(crate) sets_free: Vec<u32>,
@@ -105,10 +107,7 @@ pub(crate) struct Ledger {
     /// Models that keep their slot however long they are idle.
     pub(crate) permanent: HashSet<(BackendId, Arc<str>)>,
     pub(crate) leaving: Vec<Leaving>,
-    /// Requests that ended under the name of a model that has left.
-    pub(crate) retired: u64,
     pub(crate) settings: Settings,
-    pub(crate) limits: Limits,
     /// Models exported under their own name, and those in the tail.
     pub(crate) exported: u32,
     pub(crate) tail: u32,
@@ -119,8 +118,8 @@ pub(crate) struct Ledger {
     pub(crate) tracked: u32,
     /// When rates were last judged.
     pub(crate) judged_at: Option<Duration>,
-    /// What values are called and how they are kept.
-    pub(crate) values: HashMap<BackendId, Vec<Spec>>,
+    /// What values are called and how they are kept, by backend.
+    pub(crate) values: Vec<Vec<Spec>>,
     /// Alerts on their way.
     pub(crate) watch: Watch,
     delta: Delta,
@@ -128,8 +127,9 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(sets: &Sets, settings: Settings) -> Self {
-        let limits = Limits::from(&settings);
-        Self { sets_free: (0..sets.len()).rev().collect(), settings, limits, ..Self::default() }
+        let mut ledger = Self { sets_free: (0..sets.len()).rev().collect(), ..Self::default() };
+        ledger.retune(settings);
+        ledger
     }
 
     /// Opens a book for a model that has a slot now.
@@ -150,36 +150,35 @@ impl Ledger {
             scored: 0,
             pinned: self.pinned(model.backend, name),
             burns: false,
-            traced: false,
+            series: 0,
             told: AtomicBool::new(false),
             group: if model.is_reserved() { 0 } else { self.groups.of(model.backend, name) },
             judged: 0,
         };
         book.labels = labels(&book, self.groups.label(book.group));
         self.place(&mut book);
-        self.books.insert(model.slot, Box::new(book));
+        self.books.insert(Box::new(book));
     }
 
-    /// Adds to every book what was counted since the last fold.
-    pub(crate) fn fold(&mut self, slots: &Slots, sets: &Sets) {
+    /// Adds to every book what was counted since the last fold. Visits those alone that something can have happened to.
+    pub(crate) fn fold(&mut self, slots: &Slots, sets: &Sets, wakes: &Wakes) {
+        wakes.take(&mut self.books.awake);
         let (mut fold, books, leaving) = self.parts(sets);
-        for book in books.values_mut().chain(leaving.iter_mut().map(|leaving| &mut leaving.book)) {
-            fold.one(book, slots);
+        for at in 0..books.awake.words() {
+            for slot in books.awake.of_word(at) {
+                fold.visit(slot, books, slots);
+            }
         }
+        leaving.iter_mut().for_each(|leaving| fold.one(&mut leaving.book, slots));
     }
 
     /// The same for one book alone.
     pub(crate) fn fold_one(&mut self, model: ModelRef, slots: &Slots, sets: &Sets) {
         let (mut fold, books, _) = self.parts(sets);
-        if let Some(book) = books.get_mut(&model.slot) {
-            fold.one(book, slots);
-        }
+        fold.visit(model.slot, books, slots);
     }
 
-    fn parts<'l>(
-        &'l mut self,
-        sets: &'l Sets,
-    ) -> (Fold<'l>, &'l mut BTreeMap<u32, Box<Book>>, &'l mut [Leaving]) {
+    fn parts<'l>(&'l mut self, sets: &'l Sets) -> (Fold<'l>, &'l mut Books, &'l mut [Leaving]) {
         let Self { books, kept, delta, now, tracked, others, leaving, values, settings, .. } = self;
         let tracked_max = settings.tracked_models_max;
         (Fold { sets, kept, delta, now: *now, tracked, tracked_max, others, values }, books, leaving)
@@ -199,9 +198,12 @@ impl Ledger {
 impl Book {
     /// Nothing began since, nothing is in flight that could have ended: the other counters cannot have moved.
     fn can_be_skipped(&self, slot: &Slot) -> bool {
-        self.lent == Lent::No
-            && is_quiet(&slot.base, &slot.rare)
-            && self.totals.started == self.totals.settled()
+        self.lent == Lent::No && self.is_at_rest() && is_quiet(&slot.base, &slot.rare)
+    }
+
+    /// Nothing is in flight.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.totals.started == self.totals.settled()
     }
 
     pub(crate) fn lend(&mut self, slot: &Slot, set: u32) {
@@ -219,34 +221,52 @@ struct Fold<'l> {
     tracked: &'l mut u32,
     tracked_max: u32,
     others: &'l mut Others,
-    values: &'l HashMap<BackendId, Vec<Spec>>,
+    values: &'l [Vec<Spec>],
 }
 
 impl Fold<'_> {
+    /// Folds the book of that slot, if it has one, and lets it sleep if it may.
+    fn visit(&mut self, slot: u32, books: &mut Books, slots: &Slots) {
+        if let Some(book) = books.get_mut(slot) {
+            self.one(book, slots);
+            books.folded.insert(slot);
+        }
+        books.awake.remove(slot);
+        books.note(slot);
+    }
+
     fn one(&mut self, book: &mut Book, slots: &Slots) {
-        let Some(slot) = slots.get(book.model.slot).filter(|slot| !book.can_be_skipped(slot)) else { return };
+        let Some(slot) = slots.get(book.model.slot) else { return };
+        let is_tail = matches!(book.tier, Tier::Tail { .. });
+        if let Some(places) = slot.exemplars.get().filter(|_| is_tail) {
+            self.others.trace(book, &places.get());
+        }
+        if book.can_be_skipped(slot) {
+            return;
+        }
         book.active_at = self.now;
-        book.traced |= slot.exemplars.get().is_some();
         self.delta.clear();
-        let overs = slot.marks.get().map(|marks| record::take(marks)).unwrap_or_default();
+        let overs = slot.marks.get().map(|marks| record::take(marks));
         drain(&slot.base, &slot.rare, self.delta);
         if let Some(set) = book.lent.set() {
             fold_set(set, self.sets, self.kept, self.delta);
         }
         self.delta.count_successes();
-        if !book.windows.is_tracked() && *self.tracked < self.tracked_max {
+        // Of one that is leaving nothing is asked any more.
+        let is_here = slot.generation.load(Ordering::Relaxed) == book.model.generation;
+        if is_here && !book.windows.is_tracked() && *self.tracked < self.tracked_max {
             *self.tracked += 1;
             book.windows.track(true);
         }
-        let specs = self.values.get(&book.model.backend).map_or(&[][..], Vec::as_slice);
+        let specs = self.values.get(usize::from(book.model.backend.0)).map_or(&[][..], Vec::as_slice);
         book.totals.add(self.delta, specs);
         book.totals.take_last(self.delta);
-        if matches!(book.tier, Tier::Tail { .. }) {
+        if is_tail {
             self.others.of(book).add(self.delta, specs);
         }
         book.windows.add(self.now, self.delta);
         if let Some(slo) = &mut book.slo {
-            slo.add(self.now, &overs, self.delta);
+            slo.add(self.now, &overs.unwrap_or_default(), self.delta);
         }
     }
 }

@@ -21,6 +21,7 @@
 
 pub(crate) mod grid;
 mod cells;
+mod bits;
 pub(crate) mod dense;
 mod lane;
 pub(crate) mod numbers;
@@ -31,7 +32,10 @@ mod table;
 mod recorder;
 mod fold;
 mod ledger;
+mod books;
 mod promote;
+mod tracking;
+mod budget;
 mod rank;
 mod tiers;
 mod evict;
@@ -54,6 +58,8 @@ use crate::encode::resident::Residents;
 use crate::numbers::{Measure, PLACES, ValueId};
 use crate::settings::Settings;
 use crate::slo::rule::Rules;
+use bits::Wakes;
+pub(crate) use books::Books;
 pub(crate) use ledger::Book;
 use ledger::Ledger;
 
@@ -120,6 +126,8 @@ impl Reserved {
 pub struct Store {
     slots: Slots,
     sets: Sets,
+    /// Slots to be looked at by the next fold.
+    wakes: Wakes,
     table: Table,
     /// Raised whenever something is taken back from the recorders; see [`Presence`].
     epoch: Arc<AtomicU64>,
@@ -156,6 +164,7 @@ impl Store {
         let sets = Sets::new(settings.sharded_models_max, workers);
         Arc::new(Self {
             slots: Slots::new(settings.models_max),
+            wakes: Wakes::new(model::MODELS_FROM + settings.models_max),
             table: Table::new(settings.models_max),
             epoch: Arc::new(AtomicU64::new(0)),
             taken: (0..workers).map(|_| AtomicBool::new(false)).collect(),
@@ -202,7 +211,11 @@ impl Store {
     /// life).
     pub fn values(&self, backend: BackendId, values: &[(&str, Measure)]) -> Vec<Option<ValueId>> {
         let mut ledger = self.ledger();
-        let specs = ledger.values.entry(backend).or_default();
+        let at = usize::from(backend.0);
+        if ledger.values.len() <= at {
+            ledger.values.resize_with(at + 1, Vec::new);
+        }
+        let Some(specs) = ledger.values.get_mut(at) else { return Vec::new() };
         let place = |(name, measure): &(&str, Measure)| {
             let known = specs.iter().position(|spec| *spec.0 == **name && spec.1 == *measure);
             let place = known.unwrap_or(specs.len());
@@ -244,16 +257,19 @@ impl Store {
         if ledger.judged_at.is_some_and(|last| now < last + promote::JUDGE_EVERY) {
             return;
         }
-        ledger.fold(&self.slots, &self.sets);
+        ledger.fold(&self.slots, &self.sets, &self.wakes);
         let mut presences = lock(&self.presences);
         presences.prune(&self.taken);
         let passed = |epoch| presences.here.iter().all(|presence| presence.has_passed(epoch));
         ledger.release(&self.table, &self.slots, passed);
-        if ledger.rank(now) {
+        let residents = self.residents.load();
+        if ledger.rank(now, &residents) {
             ledger.evict(&self.table, &self.slots, &self.epoch);
         }
+        ledger.hold_budget(&residents);
         ledger.look(now);
-        ledger.judge(now, (&self.slots, &self.sets), &self.epoch, passed);
+        ledger.track(now);
+        ledger.judge(now, &self.slots, &self.epoch, passed);
     }
 
     fn admit(&self, backend: BackendId, name: &str) -> Admission {
@@ -265,8 +281,9 @@ impl Store {
         let rules = self.rules.load();
         self.table.publish(|key, model| {
             ledger.open(model, &key.name);
-            if let Some(book) = ledger.books.get_mut(&model.slot) {
+            if let Some(book) = ledger.books.get_mut(model.slot) {
                 book.promise(&rules, &self.slots);
+                ledger.books.note(model.slot);
             }
         });
     }

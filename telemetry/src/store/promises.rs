@@ -22,12 +22,10 @@ impl Store {
         let mut ledger = self.ledger();
         self.publish(&mut ledger);
         // What was counted under the limits of before belongs to the promises of before.
-        ledger.fold(&self.slots, &self.sets);
+        ledger.fold(&self.slots, &self.sets, &self.wakes);
         self.rules.store(Arc::clone(&rules));
         ledger.watch.max = alerts.alerts_max as usize;
-        for book in ledger.books.values_mut() {
-            book.promise(&rules, &self.slots);
-        }
+        ledger.books.change_all(|book| book.promise(&rules, &self.slots));
         for backend in (0..ledger.backends.len()).filter_map(|at| Some(BackendId(u16::try_from(at).ok()?))) {
             ledger.pin(backend, Pin::Objective, rules.names(backend));
         }
@@ -44,7 +42,7 @@ impl Store {
     pub fn standings(&self, now: Duration) -> Vec<Standing> {
         let ledger = self.folded();
         let now = now.max(ledger.now);
-        ledger.books.values().flat_map(|book| book.standings(now)).collect()
+        ledger.books.of(|books| &books.promised).flat_map(|book| book.standings(now)).collect()
     }
 
     /// Every alert on its way, pending and lately resolved ones too.
@@ -68,7 +66,7 @@ impl Store {
 impl Ledger {
     /// Looks at all promises.
     pub(super) fn look(&mut self, now: Duration) {
-        self.watch.look(now, self.books.values_mut().map(Box::as_mut));
+        self.watch.look(now, &mut self.books);
     }
 }
 
@@ -81,7 +79,7 @@ impl Book {
             set(slot, &of);
         }
         if of.is_empty() {
-            self.slo = None;
+            (self.slo, self.burns) = (None, false);
         } else {
             self.slo.get_or_insert_default().adopt(of);
         }

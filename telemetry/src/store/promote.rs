@@ -4,9 +4,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::ledger::{Ledger, Lent};
-use super::model::Slots;
-use super::sharding::Sets;
+use super::ledger::{Book, Ledger, Lent};
+use super::model::{Slot, Slots};
 
 /// Rates are judged at most this often.
 pub(crate) const JUDGE_EVERY: Duration = Duration::from_secs(1);
@@ -20,7 +19,7 @@ impl Ledger {
     pub(crate) fn judge(
         &mut self,
         now: Duration,
-        (slots, sets): (&Slots, &Sets),
+        slots: &Slots,
         epoch: &AtomicU64,
         passed: impl Fn(u64) -> bool,
     ) {
@@ -30,40 +29,53 @@ impl Ledger {
         }
         self.judged_at = Some(now);
         let hot = f64::from(self.settings.shard_above_rps) * elapsed.as_secs_f64();
-        let Self { books, sets_free, tracked, .. } = self;
-        for book in books.values_mut() {
-            if book.windows.is_tracked() && book.windows.is_idle(now) {
-                *tracked -= 1;
-                book.windows.track(false);
-            }
+        let Self { books, sets_free, .. } = self;
+        // Of the others nothing began.
+        for number in std::mem::take(&mut books.folded).iter() {
+            let (Some(book), Some(slot)) = (books.get_mut(number), slots.get(number)) else { continue };
             let began = book.totals.started.wrapping_sub(book.judged) as f64;
             book.judged = book.totals.started;
-            let Some(slot) = slots.get(book.model.slot) else { continue };
             match book.lent {
                 Lent::No if began > hot => {
                     if let Some(set) = sets_free.pop() {
-                        sets.make(set);
                         book.lend(slot, set);
                     }
                 }
-                Lent::Yes { set, .. } if began > hot / 2.0 => book.lent = Lent::Yes { set, cool: 0 },
-                Lent::Yes { set, cool } if cool < COOL_JUDGEMENTS => {
-                    book.lent = Lent::Yes { set, cool: cool + 1 }
-                }
-                Lent::Yes { set, .. } => {
-                    slot.set.take_back();
-                    let epoch = epoch.fetch_add(1, Ordering::AcqRel) + 1;
-                    book.lent = Lent::Returning { set, epoch };
-                }
-                Lent::Returning { set, .. } if began > hot => book.lend(slot, set),
-                Lent::Returning { set, epoch } if passed(epoch) => book.lent = Lent::Drained { set },
                 Lent::Drained { set } => {
                     // A fold came between: nothing is left in the set.
                     sets_free.push(set);
                     book.lent = Lent::No;
                 }
-                Lent::No | Lent::Returning { .. } => (),
+                _ => book.keep_or_take_back(began, hot, slot, epoch, &passed),
             }
+            books.note(number);
+        }
+    }
+}
+
+impl Book {
+    /// One judgement of a model that has a set or had it just now.
+    fn keep_or_take_back(
+        &mut self,
+        began: f64,
+        hot: f64,
+        slot: &Slot,
+        epoch: &AtomicU64,
+        passed: impl Fn(u64) -> bool,
+    ) {
+        match self.lent {
+            Lent::Yes { set, .. } if began > hot / 2.0 => self.lent = Lent::Yes { set, cool: 0 },
+            Lent::Yes { set, cool } if cool < COOL_JUDGEMENTS => {
+                self.lent = Lent::Yes { set, cool: cool + 1 };
+            }
+            Lent::Yes { set, .. } => {
+                slot.set.take_back();
+                let epoch = epoch.fetch_add(1, Ordering::AcqRel) + 1;
+                self.lent = Lent::Returning { set, epoch };
+            }
+            Lent::Returning { set, .. } if began > hot => self.lend(slot, set),
+            Lent::Returning { set, epoch } if passed(epoch) => self.lent = Lent::Drained { set },
+            Lent::No | Lent::Returning { .. } | Lent::Drained { .. } => (),
         }
     }
 }

@@ -10,8 +10,6 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use crate::settings::Settings;
-
 /// Rounds are held this often.
 pub(crate) const ROUND_EVERY: Duration = Duration::from_secs(60);
 
@@ -37,12 +35,6 @@ pub(crate) struct Limits {
     pub(crate) top_models: u32,
     /// Series of all models together.
     pub(crate) series: u32,
-}
-
-impl From<&Settings> for Limits {
-    fn from(settings: &Settings) -> Self {
-        Self { top_models: settings.top_models, series: settings.series_budget }
-    }
 }
 
 /// One model, as the ranking sees it.

@@ -6,9 +6,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -69,7 +69,12 @@ impl Recorder {
     pub fn begin(&self, model: ModelRef) {
         self.quiesce();
         if let Some(slot) = self.slot(model) {
-            self.write(slot, Lane::begin::<Owned>, Lane::begin::<Shared>);
+            match self.lane(slot) {
+                Some(lane) => _ = lane.begin::<Owned>(),
+                // The first since the last fold, which is to look at the model again.
+                None if slot.base.begin::<Shared>() == 0 => self.store.wakes.insert(model.slot),
+                None => (),
+            }
         }
     }
 
@@ -135,7 +140,11 @@ impl Recorder {
     /// as only their durations are in the histograms.
     pub fn exemplar(&self, model: ModelRef, start: Start, exemplar: Exemplar) {
         if let Some(slot) = self.slot(model) {
+            let is_first = slot.exemplars.get().is_none();
             slot.exemplars.get_or_init(Box::default).put(start, exemplar);
+            if is_first || start == Start::Cold {
+                self.store.wakes.insert(model.slot);
+            }
         }
     }
 
@@ -148,6 +157,7 @@ impl Recorder {
     pub fn lifecycles(&self, model: ModelRef, events: &Lifecycles) {
         if let Some(slot) = self.slot(model) {
             slot.rare.happened(events);
+            self.store.wakes.insert(model.slot);
         }
     }
 
@@ -168,6 +178,7 @@ impl Recorder {
     }
 
     #[cold]
+    #[inline(never)]
     fn stale(&self, model: ModelRef) -> Option<&Slot> {
         self.slots.get(ModelRef::reserved(model.backend, Reserved::Other).slot)
     }
@@ -175,10 +186,15 @@ impl Recorder {
     /// Writes to this worker's lane of the model, or to its base lane when it has none.
     #[inline]
     fn write(&self, slot: &Slot, owned: impl FnOnce(&Lane), shared: impl FnOnce(&Lane)) {
-        match self.lanes.get(slot.set.number() as usize).and_then(OnceLock::get) {
+        match self.lane(slot) {
             Some(lane) => owned(lane),
             None => shared(&slot.base),
         }
+    }
+
+    #[inline]
+    fn lane(&self, slot: &Slot) -> Option<&Lane> {
+        self.lanes.get(slot.set.number() as usize)
     }
 }
 

@@ -4,15 +4,15 @@
 //! and may be lent to another, but only after every recorder has been seen between two calls since: until then one
 //! could still be about to write for the old model (`Presence`).
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use super::lane::Lane;
 
 /// One worker's lanes by set.
-pub(crate) type Lanes = Arc<[OnceLock<Box<Lane>>]>;
+pub(crate) type Lanes = Arc<[Lane]>;
 
-/// All lanes there can be, made when their set is first lent.
+/// All lanes there can be: 90 KB for each worker with 128 sets. Made at once, so that no request asks whether they are.
 #[derive(Debug)]
 pub(crate) struct Sets {
     workers: Box<[Lanes]>,
@@ -21,7 +21,7 @@ pub(crate) struct Sets {
 
 impl Sets {
     pub(crate) fn new(sets_max: u32, workers: usize) -> Self {
-        let lanes = || (0..sets_max).map(|_| OnceLock::new()).collect();
+        let lanes = || (0..sets_max).map(|_| Lane::default()).collect();
         Self { workers: (0..workers).map(|_| lanes()).collect(), len: sets_max }
     }
 
@@ -35,15 +35,9 @@ impl Sets {
         worker.and_then(|worker| self.workers.get(worker)).map_or_else(|| [].into(), Arc::clone)
     }
 
-    /// All lanes of a set that was ever lent, by worker.
+    /// All lanes of a set, by worker.
     pub(crate) fn lanes(&self, set: u32) -> impl Iterator<Item = &Lane> {
-        self.workers.iter().filter_map(move |lanes| Some(&**lanes.get(set as usize)?.get()?))
-    }
-
-    pub(crate) fn make(&self, set: u32) {
-        for lane in self.workers.iter().filter_map(|lanes| lanes.get(set as usize)) {
-            lane.get_or_init(Box::default);
-        }
+        self.workers.iter().filter_map(move |lanes| lanes.get(set as usize))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tests of `store`.
 
+mod budget;
 mod groups;
 mod load;
 mod places;

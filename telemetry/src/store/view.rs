@@ -1,20 +1,19 @@
 //! What is read from the store: all of it for a scrape, one model, the tail. Everything up to now is folded for the
 //! purpose, under the books' lock; what is given out owns itself.
 
-use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
-use super::exemplar::{EXEMPLARS, Exemplars, take_later};
+use super::exemplar::{EXEMPLARS, take_later};
 use super::export::labels;
-use super::groups::GroupId;
 use super::ledger::{Book, Ledger, Tier};
 use super::{BackendId, ModelRef, Reserved, Store, lock, model};
 use crate::encode::gpu::Gpu;
 use crate::encode::resident::Residents;
 use crate::encode::tail::Tail;
 use crate::snapshot::{ModelSnapshot, Snapshot};
+use crate::totals::Totals;
 
 impl Store {
     /// What servers tell of models when they are asked, all of it; what was set before is forgotten.
@@ -44,7 +43,7 @@ impl Store {
     pub fn tail(&self, models_max: usize) -> Tail {
         let ledger = self.folded();
         let books = ledger.books.values().filter(|book| matches!(book.tier, Tier::Tail { .. }));
-        Tail::of(books.map(Box::as_ref), models_max)
+        Tail::of(books, models_max)
     }
 
     /// One model, exported or not, reserved or not, with its last minutes.
@@ -59,7 +58,7 @@ impl Store {
             reserved.map(|which| ModelRef::reserved(id, which)).or_else(|| self.table.find(id, name))?;
         ledger.fold_one(model, &self.slots, &self.sets);
         let now = ledger.now;
-        let book = ledger.books.get(&model.slot)?;
+        let book = ledger.books.get(model.slot)?;
         let mut model = ModelSnapshot::new(book);
         model.reason = book.shown().and_then(|shown| shown.reason);
         model.tier = ledger.groups.label(book.group);
@@ -72,18 +71,11 @@ impl Store {
         let ledger = self.folded();
         let residents = self.residents.load();
         let mut models = Vec::with_capacity(ledger.exported as usize + Reserved::ALL.len());
-        let (mut withdrawn, mut traced) = (ledger.retired, Traced::new());
-        for book in ledger.books.values() {
-            let exemplars =
-                || self.slots.get(book.model.slot).map_or([None; EXEMPLARS], model::Slot::exemplars);
-            if let Tier::Tail { shown } = &book.tier {
-                withdrawn += shown.as_ref().map_or(0, |shown| shown.settled());
-                if book.traced {
-                    let of = traced.entry((book.model.backend, book.group)).or_insert([None; EXEMPLARS]);
-                    take_later(of, &exemplars());
-                }
-            }
+        for book in ledger.books.of(|books| &books.exported) {
             let Some(mut model) = book.shown() else { continue };
+            if !ledger.is_told(book) {
+                continue;
+            }
             if let Some(tail) = ledger.tail_of(book) {
                 model.totals.merge(tail);
             }
@@ -92,15 +84,12 @@ impl Store {
             model.promised = book.promised(ledger.now);
             model.exemplars =
                 self.slots.get(book.model.slot).map_or([None; EXEMPLARS], model::Slot::exemplars);
-            // What was told once is told for good: a series that comes and goes would hide what happened between.
-            if !model.reserved || model.settled() > 0 || model.in_flight() > 0 || book.told.load(Relaxed) {
-                book.told.store(true, Relaxed);
-                more(book, (&mut model, ledger.now));
-                models.push(model);
-            }
+            book.told.store(true, Relaxed);
+            more(book, (&mut model, ledger.now));
+            models.push(model);
         }
         models.extend(ledger.grouped_others());
-        ledger.trace_others(&mut models, &traced);
+        ledger.trace_others(&mut models);
         Snapshot {
             profiles: ledger.settings.profiles.clone(),
             gpus: self.gpus.load_full(),
@@ -108,7 +97,7 @@ impl Store {
             models_exported: ledger.exported.into(),
             names_overflowed: self.table.overflowed(),
             workers: lock(&self.presences).settled(),
-            withdrawn,
+            withdrawn: ledger.others.withdrawn,
             models,
         }
     }
@@ -116,18 +105,26 @@ impl Store {
     pub(super) fn folded(&self) -> MutexGuard<'_, Ledger> {
         let mut ledger = self.ledger();
         self.publish(&mut ledger);
-        ledger.fold(&self.slots, &self.sets);
+        ledger.fold(&self.slots, &self.sets, &self.wakes);
+        ledger.hold_budget(&self.residents.load());
         ledger
     }
 }
 
-/// The latest exemplars of models in the tail, by backend and group.
-type Traced = HashMap<(BackendId, GroupId), Exemplars>;
-
 impl Ledger {
+    /// Whether a model that is exported is in the next snapshot: a reserved name is from its first request on. What was told
+    /// once is told for good: a series that comes and goes would hide what happened between.
+    pub(super) fn is_told(&self, book: &Book) -> bool {
+        let has_any = |of: &Totals| of.settled() > 0 || of.in_flight() > 0;
+        !book.model.is_reserved()
+            || book.told.load(Relaxed)
+            || has_any(&book.totals)
+            || self.tail_of(book).is_some_and(has_any)
+    }
+
     /// Gives `__other__` the exemplars of the models that are summed up as it.
-    fn trace_others(&self, models: &mut [ModelSnapshot], traced: &Traced) {
-        for ((backend, group), exemplars) in traced {
+    fn trace_others(&self, models: &mut [ModelSnapshot]) {
+        for ((backend, group), exemplars) in &self.others.traced {
             let Some(name) = self.backends.get(usize::from(backend.0)) else { continue };
             let tier = self.groups.label(*group);
             let is_theirs = |model: &&mut ModelSnapshot| {
@@ -145,7 +142,7 @@ impl Ledger {
     /// `__other__` of each group.
     fn grouped_others(&self) -> impl Iterator<Item = ModelSnapshot> {
         self.others.grouped().filter_map(|(backend, group, totals)| {
-            let other = self.books.get(&ModelRef::reserved(backend, Reserved::Other).slot)?;
+            let other = self.books.get(ModelRef::reserved(backend, Reserved::Other).slot)?;
             let mut model = ModelSnapshot::new(other);
             model.totals = totals.clone();
             model.tier = self.groups.label(group);

@@ -19,7 +19,8 @@ use crate::snapshot::Snapshot;
 use crate::totals::Totals;
 
 /// A family of a profile.
-type Row = (Family, &'static str, fn(&Totals, &mut Emit<'_>));
+type Row = (Family, &'static str, Values);
+type Values = fn(&Totals, &mut Emit<'_>);
 
 /// Writes the families of the snapshot's profiles.
 pub(super) fn write(snapshot: &Snapshot, sink: &mut impl Sink) {
@@ -40,6 +41,11 @@ pub(super) fn write(snapshot: &Snapshot, sink: &mut impl Sink) {
             sink.close(family);
         }
     }
+}
+
+/// How the values of each family of these profiles are taken.
+pub(super) fn each(profiles: &[Profile], each: impl FnMut(Values)) {
+    profiles.iter().flat_map(|profile| rows(*profile)).map(|(_, _, values)| *values).for_each(each);
 }
 
 const fn rows(profile: Profile) -> &'static [Row] {

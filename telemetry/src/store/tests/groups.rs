@@ -85,7 +85,7 @@ fn pins_of_one_reason_do_not_undo_those_of_another() {
 
 #[test]
 fn a_model_whose_requests_fail_outranks_busier_ones_and_says_why() {
-    let (store, backend) = store(Settings { series_budget: 80, top_models: 1, ..Settings::default() });
+    let (store, backend) = store(Settings { series_budget: 110, top_models: 1, ..Settings::default() });
     let recorder = store.recorder(0);
     for minute in 0..40 {
         for number in 0..30_u64 {
