@@ -80,6 +80,26 @@ fn chunks_end_where_they_end_however_they_come() {
 }
 
 #[test]
+fn a_head_on_its_way_through_keeps_all_but_what_is_for_one_hop() {
+    run("forward");
+}
+
+#[test]
+fn a_proxy_header_ends_where_it_says() {
+    run("proxy_header");
+}
+
+#[test]
+fn an_answers_numbers_are_the_same_however_it_comes() {
+    run("numbers");
+}
+
+#[test]
+fn an_answers_head_tells_hot_or_cold_once() {
+    run("verdict");
+}
+
+#[test]
 fn json_is_read_as_serde_json_reads_it() {
     run("json");
 }

@@ -6,7 +6,7 @@ mod clock;
 mod guard;
 mod listen;
 mod detect;
-mod proxy_protocol;
+pub mod proxy_protocol;
 mod tls;
 mod sweep;
 mod door;

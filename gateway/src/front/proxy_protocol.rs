@@ -57,7 +57,7 @@ fn is_header(first: &[u8]) -> Option<bool> {
 ///
 /// # Errors
 /// What the socket said, or `InvalidData`.
-async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<SocketAddr>> {
+pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<SocketAddr>> {
     let mut start = [0; 12];
     stream.read_exact(&mut start).await?;
     if start == SIGNATURE {
@@ -79,6 +79,9 @@ async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Socket
 fn version_1(line: &[u8]) -> io::Result<Option<SocketAddr>> {
     let bad = || malformed("the PROXY line is malformed");
     let line = std::str::from_utf8(line).map_err(|_| bad())?.strip_suffix("\r\n").ok_or_else(bad)?;
+    if line.contains(['\r', '\n']) {
+        return Err(bad());
+    }
     let words: Vec<&str> = line.split(' ').collect();
     let is_v6 = match words.get(1) {
         Some(&"UNKNOWN") => return Ok(None),
@@ -177,6 +180,7 @@ mod tests {
             b"PROXY TCP4 10.0.0.1 10.0.0.2 70000 80\r\n",
             b"PROXY TCP5 10.0.0.1 10.0.0.2 4000 80\r\n",
             b"PROXY  TCP4 10.0.0.1 10.0.0.2 4000 80\r\n",
+            b"PROXY UNKNOWN a\nPROXY TCP4 10.0.0.1 10.0.0.2 4000 80\r\n",
             &[b"PROXY ".as_slice(), &[b'x'; 200]].concat(),
             &[&SIGNATURE[..], &[0x31, 0x11, 0, 0]].concat(),
             &[&SIGNATURE[..], &[0x21, 0x11, 0, 2, 1, 2]].concat(),

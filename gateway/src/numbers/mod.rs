@@ -148,7 +148,7 @@ impl Numbers {
         for (id, value) in reading.found.iter() {
             recorder.value(model, id, value, at);
         }
-        if let Some(usage) = told.0.as_ref().filter(|usage| **usage != weir_telemetry::Usage::default()) {
+        if let Some(usage) = told.usage().filter(|usage| **usage != weir_telemetry::Usage::default()) {
             recorder.usage(model, usage);
         }
     }
@@ -157,6 +157,14 @@ impl Numbers {
 /// What an answer told of tokens.
 #[derive(Debug)]
 pub struct Told(Option<weir_telemetry::Usage>);
+
+impl Told {
+    /// What is to be recorded, of an answer that was looked into.
+    #[must_use]
+    pub const fn usage(&self) -> Option<&weir_telemetry::Usage> {
+        self.0.as_ref()
+    }
+}
 
 impl Reading {
     fn piece(&mut self, bytes: &[u8], began: Instant) {

@@ -6,10 +6,10 @@ use weir_gateway::h1::decode::{BadBody, Decoder, Framing, Piece};
 use weir_gateway::h1::head::{HeadLimits, Scan};
 use weir_gateway::h1::{encode, request, response};
 
-const LIMITS: HeadLimits = HeadLimits { bytes_max: 4096, line_bytes_max: 1024, fields_max: 32 };
+pub(crate) const LIMITS: HeadLimits = HeadLimits { bytes_max: 4096, line_bytes_max: 1024, fields_max: 32 };
 
 /// The length of the head that stands at the beginning, found however the bytes come.
-fn end(data: &[u8], limits: &HeadLimits) -> Option<usize> {
+pub(crate) fn end(data: &[u8], limits: &HeadLimits) -> Option<usize> {
     super::uncut(data, |pieces| {
         let (mut scan, mut seen) = (Scan::default(), 0);
         for piece in pieces {

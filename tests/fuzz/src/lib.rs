@@ -3,17 +3,24 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod answers;
 mod bodies;
+mod forward;
 mod http;
+mod proxy_header;
 mod texts;
 
 /// A target's name and what it does with its input.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 9] = [
+const TARGETS: [Target; 13] = [
     ("request_head", http::request_head),
     ("response_head", http::response_head),
     ("chunks", http::chunks),
+    ("forward", forward::forward),
+    ("proxy_header", proxy_header::proxy_header),
+    ("numbers", answers::numbers),
+    ("verdict", answers::verdict),
     ("json", bodies::json),
     ("multipart", bodies::multipart),
     ("form", bodies::form),
