@@ -1,12 +1,15 @@
 //! Limits on time and on clients that leave, each by its name.
 
+use std::fs;
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use weir_config::Config;
 use weir_tests::backend::{self, Backend};
-use weir_tests::client::Client;
+use weir_tests::binary::{self, Binary};
+use weir_tests::client::{self, Client};
 use weir_tests::gateway::{Gateway, wait};
 
 const INFER: &str = "/v2/models/alpha/infer";
@@ -126,4 +129,19 @@ fn a_body_that_breaks_off_is_the_clients_error_and_never_looks_complete_above() 
     assert!(answer.status == 400 || answer.status == 0, "{}", answer.status);
     assert!(!seen.recv_timeout(Duration::from_secs(20)).unwrap());
     gateway.wait_for(&outcome("client_error"), 1.0);
+}
+
+#[test]
+fn a_process_that_has_no_more_files_serves_again_as_soon_as_it_has() {
+    let backend = Backend::fine();
+    let (folder, flag) = (binary::folder(), format!("triton=http://{}", backend.address));
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 60; exec \"$0\" serve \"$@\""]).arg(binary::path());
+    command.args(["--workers", "1", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--backend", &flag]);
+    let weir = Binary::start(folder, &mut command);
+    let mut held: Vec<_> = (0..100).map(|_| Client::connect(weir.address)).collect();
+    held.iter_mut().for_each(|client| client.send("GET /x HTTP/1.1\r\nhost: weir\r\n\r\n"));
+    wait("all files to be in use", || fs::read_dir(format!("/proc/{}/fd", weir.id())).unwrap().count() >= 60);
+    drop(held);
+    wait("a request to be served", || client::get(weir.address, "/x").status == 200);
 }

@@ -7,8 +7,10 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::crypto::ring;
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, ServerConfig, ServerConnection, StreamOwned};
 use weir_config::{
     CertificateFiles, ClientCertificates, Config, HttpProtocol, ListenAddress, ListenTls, Transport,
@@ -65,7 +67,8 @@ fn clients_show_certificates_where_they_must() {
     let other = Authority::new();
     let backend = Backend::fine();
     let certificates = vec![authority.sign("a", &["a.example"])];
-    let (good, bad) = (authority.sign("client", &["client"]), other.sign("client", &["client"]));
+    let good = authority.sign("client", &["client"]);
+    let bad = [other.sign("client", &["client"]), authority.sign_expired("old", &["client"])];
     for (client_certificates, without) in
         [(ClientCertificates::Required, false), (ClientCertificates::Optional, true)]
     {
@@ -77,7 +80,9 @@ fn clients_show_certificates_where_they_must() {
         };
         let gateway = Gateway::with("generic", backend.address, with_tls(tls));
         assert!(get(gateway.address, "a.example", authority.client(Some(&good))).is_ok());
-        assert!(get(gateway.address, "a.example", authority.client(Some(&bad))).is_err());
+        for bad in &bad {
+            assert!(get(gateway.address, "a.example", authority.client(Some(bad))).is_err(), "{}", bad.cert);
+        }
         assert_eq!(get(gateway.address, "a.example", authority.client(None)).is_ok(), without);
     }
 }
@@ -113,9 +118,42 @@ fn plain_bytes_on_a_tls_listener_are_refused_and_counted() {
     assert_eq!(backend.connections(), 0);
 }
 
-/// A backend over TLS that answers every connection once.
-fn tls_backend(files: &CertificateFiles) -> SocketAddr {
-    let (listener, config) = (TcpListener::bind("127.0.0.1:0").unwrap(), server(files));
+#[test]
+fn a_certificate_that_has_ended_is_served_told_and_for_clients_to_judge() {
+    let authority = Authority::new();
+    let tls = ListenTls {
+        certificates: vec![authority.sign_expired("old", &["old.example"])],
+        ..ListenTls::default()
+    };
+    let gateway = Gateway::with("generic", Backend::fine().address, with_tls(tls));
+    let error = get(gateway.address, "old.example", authority.client(None)).unwrap_err();
+    assert!(error.contains("expired"), "{error}");
+    let expiry =
+        "weir_tls_certificate_expiry_timestamp_seconds{listener=\"main\",certificate=\"old.example\"}";
+    wait("the certificate's end to be told", || (1e9..1.1e9).contains(&gateway.value(expiry)));
+}
+
+#[test]
+fn a_handshake_that_does_not_come_is_given_up_and_counted() {
+    let authority = Authority::new();
+    let tls = ListenTls { certificates: vec![authority.sign("a", &["a.example"])], ..ListenTls::default() };
+    let gateway = Gateway::with("generic", Backend::fine().address, |config| {
+        let listener = config.listeners.first_mut().unwrap();
+        listener.tls = Some(tls);
+        listener.limits.handshake_timeout = Duration::from_millis(200);
+    });
+    let count = || gateway.value("weir_http_refused_total{reason=\"handshake_timeout\"}");
+    let before = count();
+    let mut silent = client::Client::connect(gateway.address);
+    // The beginning of a hello that goes no further.
+    silent.send([0x16, 0x03, 0x01, 0x02, 0x00]);
+    assert_eq!(silent.everything(), "");
+    wait("it to be counted", || count() > before);
+}
+
+/// A backend over TLS that answers every connection once, and may ask for a certificate of the authority `clients`.
+fn tls_backend(files: &CertificateFiles, clients: Option<&Authority>) -> SocketAddr {
+    let (listener, config) = (TcpListener::bind("127.0.0.1:0").unwrap(), server(files, clients));
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for socket in listener.incoming().flatten() {
@@ -125,14 +163,19 @@ fn tls_backend(files: &CertificateFiles) -> SocketAddr {
     address
 }
 
-fn server(files: &CertificateFiles) -> Arc<ServerConfig> {
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain(&files.cert), key(&files.key))
-        .unwrap();
-    Arc::new(config)
+fn server(files: &CertificateFiles, clients: Option<&Authority>) -> Arc<ServerConfig> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
+    let builder = builder.with_safe_default_protocol_versions().unwrap();
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(authority) => {
+            let roots = Arc::new(authority.roots());
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build().unwrap();
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    Arc::new(builder.with_single_cert(chain(&files.cert), key(&files.key)).unwrap())
 }
 
 fn answer_once(socket: impl Read + Write, config: &Arc<ServerConfig>) {
@@ -153,7 +196,7 @@ fn answer_once(socket: impl Read + Write, config: &Arc<ServerConfig>) {
 #[test]
 fn a_backends_certificate_is_checked_unless_it_is_said_not_to() {
     let authority = Authority::new();
-    let address = tls_backend(&authority.sign("backend", &["models.internal"]));
+    let address = tls_backend(&authority.sign("backend", &["models.internal"]), None);
     let over = |tls: UpstreamTls| {
         Gateway::with("generic", address, move |config| {
             let backend = config.backends.first_mut().unwrap();
@@ -187,7 +230,7 @@ fn tls_goes_over_unix_sockets_too_down_and_up() {
     let folder = tempfile::tempdir().unwrap();
     let (front, back) = (folder.path().join("weir.sock"), folder.path().join("model.sock"));
     let (listener, config) =
-        (UnixListener::bind(&back).unwrap(), server(&authority.sign("b", &["localhost"])));
+        (UnixListener::bind(&back).unwrap(), server(&authority.sign("b", &["localhost"]), None));
     std::thread::spawn(move || {
         for socket in listener.incoming().flatten() {
             answer_once(socket, &config);
@@ -244,4 +287,45 @@ fn a_listener_speaks_what_it_is_told_to_and_offers_nothing_else() {
         // A SETTINGS frame, or HTTP/1.1's refusal.
         assert_eq!(said.get(3) == Some(&4), preface, "{protocols:?} {said:?}");
     }
+}
+
+/// A gateway before a backend that is called `models.internal` and signed by the authority.
+fn before_models_internal(
+    address: SocketAddr,
+    authority: &Authority,
+    client: Option<CertificateFiles>,
+) -> Gateway {
+    let tls = UpstreamTls {
+        ca: Some(authority.ca()),
+        server_name: Some("models.internal".to_owned()),
+        client,
+        ..UpstreamTls::default()
+    };
+    Gateway::with("generic", address, move |config| {
+        let backend = config.backends.first_mut().unwrap();
+        backend.endpoints.first_mut().unwrap().transport = Transport::Tls;
+        backend.tls = Some(tls);
+    })
+}
+
+#[test]
+fn a_backend_that_asks_for_a_certificate_is_shown_the_configured_one() {
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let address = tls_backend(&authority.sign("backend", &["models.internal"]), Some(&clients));
+    let ours = clients.sign("weir", &["weir"]);
+    for (client, status) in
+        [(Some(ours), 200), (None, 502), (Some(clients.sign_expired("old", &["weir"])), 502)]
+    {
+        let gateway = before_models_internal(address, &authority, client.clone());
+        assert_eq!(client::get(gateway.address, "/x").status, status, "{client:?}");
+    }
+}
+
+#[test]
+fn a_backend_whose_certificate_has_ended_is_not_trusted() {
+    let authority = Authority::new();
+    let address = tls_backend(&authority.sign_expired("backend", &["models.internal"]), None);
+    let gateway = before_models_internal(address, &authority, None);
+    let answer = client::get(gateway.address, "/x");
+    assert!(answer.status == 502 && answer.body_text().contains("tls_failed"), "{}", answer.body_text());
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a harness that cannot start is a failed test")]
 
+pub mod authority;
 pub mod backend;
 pub mod binary;
 pub mod client;
