@@ -1,5 +1,7 @@
 //! NVIDIA Triton 2.51.0 with its Python backend, over HTTP, models loaded by the repository API.
 
+mod grpc;
+
 use std::thread;
 use std::time::Duration;
 

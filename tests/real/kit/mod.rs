@@ -84,8 +84,14 @@ pub(crate) fn ports<const N: usize>() -> [u16; N] {
 /// Runs a Python client out of the lab and gives what it printed.
 #[track_caller]
 pub(crate) fn client(script: &str, arguments: &[&str]) -> Vec<serde_json::Value> {
-    let python = lab().join("clients/venv/bin/python");
-    assert!(python.exists(), "the clients are not installed, run tests/real/setup clients");
+    client_of("clients", script, arguments)
+}
+
+/// The same, with what `tests/real/setup KIND` has installed.
+#[track_caller]
+pub(crate) fn client_of(kind: &str, script: &str, arguments: &[&str]) -> Vec<serde_json::Value> {
+    let python = lab().join(kind).join("venv/bin/python");
+    assert!(python.exists(), "the clients are not installed, run tests/real/setup {kind}");
     let script = here().join("clients").join(script);
     let output = Command::new(python).arg(&script).args(arguments).output().expect("python runs");
     assert!(

@@ -16,6 +16,7 @@ pub(crate) struct Server {
     script: Child,
     /// Where the server runs and writes its log.
     pub(crate) run: PathBuf,
+    pub(crate) ports: Vec<u16>,
 }
 
 impl Server {
@@ -36,7 +37,7 @@ impl Server {
         let output = script.stdout.take().expect("its output is ours");
         BufReader::new(output).read_line(&mut run).expect("tests/real/start prints its run folder");
         assert!(!run.is_empty(), "tests/real/start {kind} gave up, its reason stands above");
-        Self { script, run: PathBuf::from(run.trim_end()) }
+        Self { script, run: PathBuf::from(run.trim_end()), ports: ports.to_vec() }
     }
 
     /// Waits until the server answers the request with 200.

@@ -90,6 +90,15 @@ impl Weir {
         format!("http://{}{path}", self.listener)
     }
 
+    /// Where the listener of this name is; the first one's name is what its file says.
+    #[track_caller]
+    pub(crate) fn address_of(&self, name: &str) -> String {
+        let log = self.log();
+        address_after(&log, &format!("listening name=\"{name}\""))
+            .or_else(|| address_after(&log, &format!("listening name={name}")))
+            .unwrap_or_else(|| panic!("no listener {name}:\n{log}"))
+    }
+
     pub(crate) fn admin(&self, path: &str) -> Reply {
         curl(&[&format!("http://{}{path}", self.admin)])
     }
