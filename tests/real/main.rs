@@ -1,4 +1,5 @@
-//! Chapters against real servers and real clients: MMS, TorchServe, Triton, MLServer, llama.cpp, boto3, openai, Prometheus, Alertmanager.
+//! Chapters against real servers and real clients: MMS, TorchServe, Triton, MLServer, llama.cpp, nginx, boto3, openai, tritonclient, h2load,
+//! openssl, slowhttptest, Prometheus, Alertmanager.
 //!
 //! They drive the real `weir` binary in front of the real thing and hold its numbers against what was sent. `tests/run` builds what
 //! they need (`WEIR_BIN`, `WEIR_LAB`) and runs them; a chapter whose server is not installed fails and says which command installs
@@ -12,6 +13,7 @@
 mod kit;
 
 mod alerts;
+mod edge;
 mod handlers;
 mod llama;
 mod metrics;
