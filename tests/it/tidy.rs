@@ -1,5 +1,6 @@
 //! What a program can check of how the project is written.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -61,5 +62,30 @@ fn metric_names_stand_in_the_table_alone() {
             let literal = format!("\"{}\"", family.name);
             assert!(!text.contains(&literal), "{} spells {}", path.display(), family.name);
         }
+    }
+}
+
+/// `it::chapter::test`, as the test runner writes it, for every test in a file.
+fn tests_in(path: &Path) -> Vec<String> {
+    let inner = path.strip_prefix(root().join("tests")).unwrap().with_extension("");
+    let module = inner.display().to_string().replace('/', "::");
+    let text = fs::read_to_string(path).unwrap();
+    let behind = text.split("#[test]\n").skip(1);
+    let names = behind.filter_map(|rest| rest.trim_start().strip_prefix("fn ")?.split('(').next());
+    names.map(|name| format!("{module}::{name}")).collect()
+}
+
+#[test]
+fn every_promise_is_proved_by_a_test_that_exists() {
+    let chapters = ["tests/it", "tests/real"].map(|folder| root().join(folder));
+    let sources = sources().into_iter().filter(|path| chapters.iter().any(|folder| path.starts_with(folder)));
+    let tests: HashSet<String> = sources.flat_map(|path| tests_in(&path)).collect();
+    let promises = fs::read_to_string(root().join("tests/promises.md")).unwrap();
+    let named =
+        promises.split('`').filter(|word| ["it::", "real::"].iter().any(|begin| word.starts_with(begin)));
+    let named: Vec<_> = named.filter(|word| word.matches("::").count() > 1).collect();
+    assert!(named.len() > 50, "only {} tests are named", named.len());
+    for name in named {
+        assert!(tests.contains(name), "there is no test {name}");
     }
 }
