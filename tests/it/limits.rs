@@ -141,7 +141,9 @@ fn a_process_that_has_no_more_files_serves_again_as_soon_as_it_has() {
     let weir = Binary::start(folder, &mut command);
     let mut held: Vec<_> = (0..100).map(|_| Client::connect(weir.address)).collect();
     held.iter_mut().for_each(|client| client.send("GET /x HTTP/1.1\r\nhost: weir\r\n\r\n"));
-    wait("all files to be in use", || fs::read_dir(format!("/proc/{}/fd", weir.id())).unwrap().count() >= 60);
+    wait("nearly all files to be in use", || {
+        fs::read_dir(format!("/proc/{}/fd", weir.id())).unwrap().count() >= 50
+    });
     drop(held);
     wait("a request to be served", || client::get(weir.address, "/x").status == 200);
 }

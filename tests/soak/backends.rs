@@ -97,7 +97,7 @@ telemetry: {{models_max: 1000, series_budget: 2000}}
 
 /// The same with something that comes and goes.
 pub(crate) fn turned(config: &str, turn: u32) -> String {
-    let other = if turn % 2 == 0 { "- {name: other, address: '127.0.0.1:0'}\n" } else { "" };
+    let other = if turn.is_multiple_of(2) { "- {name: other, address: '127.0.0.1:0'}\n" } else { "" };
     let config = config.replace("backends:\n", &format!("{other}backends:\n"));
     format!("{config}slos:\n- {{name: fast, latency: {{percentile: 99%, below: {}ms}}}}\n", 100 + turn % 7)
 }

@@ -74,17 +74,17 @@ impl Authority {
 
     /// Signs a certificate for these names and writes it as `FILE.crt` and `FILE.key`.
     pub fn sign(&self, file: &str, names: &[&str]) -> CertificateFiles {
-        self.write(file, params(names))
+        self.write(file, &params(names))
     }
 
     /// One that ended long ago.
     pub fn sign_expired(&self, file: &str, names: &[&str]) -> CertificateFiles {
         let mut params = params(names);
         (params.not_before, params.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
-        self.write(file, params)
+        self.write(file, &params)
     }
 
-    fn write(&self, file: &str, params: CertificateParams) -> CertificateFiles {
+    fn write(&self, file: &str, params: &CertificateParams) -> CertificateFiles {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let (cert, key_path) = (self.path(&format!("{file}.crt")), self.path(&format!("{file}.key")));

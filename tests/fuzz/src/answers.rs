@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 use weir_config::Config;
 use weir_gateway::classify::{StartRules, entry};
 use weir_gateway::h1::response;
+use weir_gateway::message::HeaderMap;
 use weir_gateway::numbers::{NumberRules, Numbers};
 use weir_gateway::{grpc, trace};
 use weir_telemetry::{Outcome, Settings, Start, Store};

@@ -4,12 +4,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use weir_config::{Forward, ForwardedPolicy};
 use weir_gateway::forward;
 use weir_gateway::front::{CoarseClock, Conn};
 use weir_gateway::h1::decode::Framing;
 use weir_gateway::h1::{encode, request, response};
+use weir_gateway::message::HeaderMap;
 
 use super::http::{LIMITS, end};
 

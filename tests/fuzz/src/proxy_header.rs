@@ -14,8 +14,9 @@ fn read(data: &[u8]) -> Option<(Option<SocketAddr>, usize)> {
         let mut future = pin!(proxy_protocol::read(&mut rest));
         future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     };
-    let Poll::Ready(read) = read else { panic!("bytes in memory are always there") };
-    Some((read.ok()?, data.len() - rest.len()))
+    assert!(read.is_ready(), "bytes in memory are always there");
+    let Poll::Ready(Ok(client)) = read else { return None };
+    Some((client, data.len() - rest.len()))
 }
 
 /// A header ends where it says, needs its last byte, and names whom a plain reading of its words names.

@@ -1,9 +1,15 @@
 //! Texts of the operator: path templates and the configuration.
 
+use std::sync::LazyLock;
+
 use http::{Method, Uri};
 use weir_config::{Config, RequestRule, Segment, Template};
 use weir_gateway::identify::Matcher;
 use weir_gateway::message::HeaderMap;
+
+/// Made once: to read all dialects takes longer than to match.
+static GENERIC: LazyLock<Config> =
+    LazyLock::new(|| Config::from_flags(&["generic=http://127.0.0.1:1".parse().unwrap()]).unwrap());
 
 /// The last line is a path, those before it are templates: the tree finds the template that a plain search finds.
 pub(crate) fn template(data: &[u8]) {
@@ -19,9 +25,7 @@ pub(crate) fn template(data: &[u8]) {
         .iter()
         .map(|path| RequestRule { path: (*path).to_owned(), ..RequestRule::default() })
         .collect();
-    let flags = ["generic=http://127.0.0.1:1".parse().unwrap()];
-    let config = Config::from_flags(&flags).unwrap();
-    let matcher = Matcher::new(config.dialect("generic").unwrap(), &rules).unwrap();
+    let matcher = Matcher::new(GENERIC.dialect("generic").unwrap(), &rules).unwrap();
     let headers = HeaderMap::new();
     let found = matcher.find(&Method::POST, &uri, &headers).map(|found| found.template());
     let expected = templates.iter().find(|text| fits(&Template::parse(text).unwrap(), path));
