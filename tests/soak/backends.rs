@@ -76,13 +76,14 @@ fn fail(wire: &mut Wire, does: &impl Fn(&str) -> bool) {
 
 /// Short limits, so that what is slow is over within a soak; few models, so that the store is full before the warm-up ends.
 pub(crate) fn config(good: SocketAddr, bad: SocketAddr) -> String {
+    let models: Vec<_> = (0..crate::good::MODELS).map(|number| format!("m-{number}")).collect();
     format!(
         "workers: 2
 listeners:
 - name: main
   limits: {{header_read_timeout: 2s, idle_timeout: 3s, body_idle_timeout: 2s}}
 backends:
-- {{name: good, dialect: triton, endpoints: ['http://{good}']}}
+- {{name: good, dialect: triton, endpoints: ['http://{good}'], models: [{}]}}
 - name: bad
   dialect: triton
   endpoints: ['http://127.0.0.1:1', 'http://{bad}']
@@ -90,8 +91,9 @@ backends:
 routes:
 - {{header: {{name: x-to, equals: good}}, backend: good}}
 - {{backend: bad}}
-telemetry: {{models_max: 1000, series_budget: 2000}}
-"
+telemetry: {{models_max: 1000, series_budget: 4000}}
+",
+        models.join(", ")
     )
 }
 

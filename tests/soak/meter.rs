@@ -74,6 +74,11 @@ impl Meter {
         })
     }
 
+    /// Requests of every kind, as the workers count them.
+    pub(crate) fn settled(&self) -> u64 {
+        self.sum("weir_worker_requests_total{", |_| true)
+    }
+
     pub(crate) fn connections(&self) -> u64 {
         self.sum("weir_http_connections_active", |_| true)
     }

@@ -3,7 +3,6 @@
 With a CA file the connection is TLS. Each STEP prints one line of JSON:
   load:M  unload:M       the repository API
   infer:M[:X]            a unary call; X is the input's first number (-1 makes the toy model fail)
-  late:M                 one with a deadline that has passed before the model answers
   stream:M[,M…]          one stream with an inference for each M, all sent before the first answer is read
 """
 
@@ -36,10 +35,6 @@ def infer(client, rest):
     return answered(lambda: values(client.infer(model, inputs(float(first or "1")), client_timeout=30)))
 
 
-def late(client, model):
-    return answered(lambda: values(client.infer(model, inputs(1.0), client_timeout=0.001)))
-
-
 def stream(client, models):
     answers = queue.Queue()
     client.start_stream(lambda result, error: answers.put((result, error)), stream_timeout=30)
@@ -69,5 +64,5 @@ def values(result):
     return result.as_numpy("y").flatten().tolist()
 
 
-VERBS = {"load": load, "unload": unload, "infer": infer, "late": late, "stream": stream}
+VERBS = {"load": load, "unload": unload, "infer": infer, "stream": stream}
 main(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -108,18 +108,3 @@ fn it_is_the_same_over_tls() {
     assert_eq!(scrape.cold_starts("beta"), [("lifecycle", 1)]);
     assert!(scrape.count("weir_http_connections_total", &[("listener", "secure"), ("protocol", "h2")]) > 0);
 }
-
-#[test]
-fn a_call_whose_deadline_passes_is_the_clients_leaving() {
-    let pair = Pair::start();
-    let answers = pair.clear(&["load:gamma", "infer:gamma", "late:gamma"]);
-    assert_eq!(status(&answers[2]), "StatusCode.DEADLINE_EXCEEDED");
-    let scrape = pair.weir.settled(3);
-    let of_gamma = scrape.outcomes("gamma");
-    let rest: u64 = of_gamma.iter().filter(|(outcome, _)| *outcome != "ok").map(|(_, count)| count).sum();
-    assert_eq!(rest, 1, "{of_gamma:?}");
-    assert!(
-        of_gamma.iter().all(|(outcome, _)| ["ok", "cancelled", "timeout"].contains(outcome)),
-        "{of_gamma:?}"
-    );
-}
