@@ -297,17 +297,17 @@ impl Exchange {
             histogram!(names::ERROR_DURATION, "outcome" => outcome.as_str()).record(duration.as_secs_f64());
         }
         if let Some(line) = self.access.take() {
-            line.settle(self.verdict.status, self.model_name(), &observation);
+            line.settle(self.verdict.status, self.identity(), &observation);
         }
         self.conn.request_ended();
     }
 
-    /// The name that the request gave, whether a model of it is known or not.
-    fn model_name(&self) -> Option<&str> {
+    /// Whose it is by what the request says, whether a model of that name is known or not.
+    fn identity(&self) -> Option<&Identity> {
         match &self.subject {
             Subject::Infer { identity, .. }
             | Subject::Load { identity, .. }
-            | Subject::Unload { identity, .. } => Some(&identity.name),
+            | Subject::Unload { identity, .. } => Some(identity),
             Subject::None | Subject::Control => None,
         }
     }

@@ -329,7 +329,8 @@ fn compile_backend(
         id,
         matcher: Matcher::new(dialect, &backend.requests)
             .map_err(|error| failed(error.to_string()))?
-            .naming(backend.names.as_ref().or(dialect.names.as_ref())),
+            .naming(backend.names.as_ref().or(dialect.names.as_ref()))
+            .versions(config.access_log.is_some()),
         starts: StartRules::new(own, &dialect.starts).map_err(|error| failed(error.to_string()))?,
         numbers: NumberRules::new(backend, dialect, id, store),
         signer: signer(backend).map_err(|error| failed(error.to_string()))?,

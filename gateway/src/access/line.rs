@@ -32,6 +32,7 @@ impl Line {
         object.text("backend", self.backend.as_deref());
         object.text("endpoint", self.endpoint.as_deref());
         object.text("model", self.model.as_deref());
+        object.text("model_id", self.model_id.as_deref());
         object.text("version", self.version.as_deref());
         object.text("start", Some(self.start.as_str()));
         object.text("evidence", self.evidence.filter(|_| self.start != Start::Unknown).map(|by| by.as_str()));

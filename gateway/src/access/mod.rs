@@ -24,6 +24,7 @@ use weir_telemetry::{Evidence, Observation, Outcome, Start};
 pub use writer::Log;
 
 use crate::front::Conn;
+use crate::identify::Identity;
 use crate::live::{Live, Routed};
 use crate::message::RequestParts as Parts;
 use crate::request_id;
@@ -54,6 +55,8 @@ struct Line {
     backend: Option<String>,
     endpoint: Option<String>,
     model: Option<String>,
+    /// What the server knows it by, if that is not its name.
+    model_id: Option<String>,
     version: Option<String>,
     status: Option<StatusCode>,
     /// Why weir answered itself.
@@ -160,6 +163,7 @@ impl Line {
             version: None,
             endpoint: None,
             model: None,
+            model_id: None,
             status: None,
             refused: None,
             connect: None,
@@ -207,7 +211,7 @@ impl Pending {
     }
 
     /// The request has ended: its line is written, if it is to be.
-    pub fn settle(mut self, status: Option<StatusCode>, model: Option<&str>, seen: &Observation) {
+    pub fn settle(mut self, status: Option<StatusCode>, model: Option<&Identity>, seen: &Observation) {
         let settings = self.log.settings();
         let total = Duration::from_nanos(seen.duration_ns);
         let is = |always: &AccessAlways| match always {
@@ -220,7 +224,11 @@ impl Pending {
         }
         let line = &mut self.line;
         line.status = line.status.or(status);
-        line.model = model.map(str::to_owned);
+        line.model = model.map(|model| model.name.to_string());
+        line.model_id = model.and_then(|model| model.resident.as_ref()).map(ToString::to_string);
+        if let Some(version) = model.and_then(|model| model.version.as_ref()) {
+            line.version = Some(version.to_string());
+        }
         line.first_byte = seen.first_byte_ns.map(Duration::from_nanos);
         line.queue = Duration::from_nanos(seen.queue_ns);
         line.total = Some(total);

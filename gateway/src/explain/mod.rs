@@ -35,7 +35,8 @@ struct Subject {
 pub fn explain(live: &Live, store: &Arc<Store>, asked: &Asked) -> Option<Explained> {
     let head = asked.head();
     let routed = live.route(head)?;
-    let Routed { backend, why, found, .. } = &routed;
+    let Routed { backend, why, found, .. } = routed;
+    let found = found.map(Found::with_version);
     let config = live.config.backends.iter().find(|config| config.name == backend.name)?;
     let dialect = live.config.dialect(&config.dialect)?;
     let rules: Vec<(Stands, &RequestRule)> = own_and_dialects(config, dialect).collect();
@@ -44,7 +45,6 @@ pub fn explain(live: &Live, store: &Arc<Store>, asked: &Asked) -> Option<Explain
     let subject = found.as_ref().map(|found| whose(live, asked, found)).unwrap_or_default();
     let action = found.as_ref().map_or(Action::Infer, Found::action);
     let plane = found.as_ref().map_or(Plane::Inference, Found::plane);
-    let version = found.as_ref().and_then(|found| found.version(&head.uri, &head.headers, live.identify()));
     let sources = rule.map(|(_, rule)| words::sources(rule)).unwrap_or_default();
     let places = &subject.places;
     let model_places = places_told(&sources.model, &places.model);
@@ -53,11 +53,11 @@ pub fn explain(live: &Live, store: &Arc<Store>, asked: &Asked) -> Option<Explain
     let identity = subject.identity.as_ref();
     Some(Explained {
         request: asked.told(),
-        routes: routes(live, asked, *why),
+        routes: routes(live, asked, why),
         backend: Chosen {
             name: backend.name.clone(),
             dialect: config.dialect.clone(),
-            why: words::why(*why),
+            why: words::why(why),
             addresses: addresses(config, plane),
         },
         rules: rules
@@ -76,8 +76,10 @@ pub fn explain(live: &Live, store: &Arc<Store>, asked: &Asked) -> Option<Explain
             name: id.to_string(),
             found_in: found_in(&resident_places).or_else(|| found_in(&model_places)),
         }),
-        version: version
-            .map(|version| Name { name: version.to_string(), found_in: found_in(&version_places) }),
+        version: version_places.iter().find_map(|place| {
+            let name = place.value.clone()?;
+            Some(Name { name, found_in: Some(place.place.clone()) })
+        }),
         looked_in: [model_places, resident_places, version_places].concat(),
         counted_under: counted_under(store, backend, action, identity),
         starts: starts(config, dialect, backend, action),

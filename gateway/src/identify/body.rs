@@ -67,6 +67,7 @@ pub struct BodyScan<'m> {
     scanner: Scanner<'m>,
     model: Choice<'m>,
     resident: Choice<'m>,
+    version: Choice<'m>,
     naming: Option<&'m Naming>,
     name_bytes_max: usize,
 }
@@ -75,17 +76,22 @@ impl<'m> BodyScan<'m> {
     pub(super) fn new(
         scanner: Scanner<'m>,
         found: &Found<'m>,
-        (model, resident): (Choice<'m>, Choice<'m>),
+        choices: [Choice<'m>; 3],
         name_bytes_max: usize,
     ) -> Self {
-        Self { scanner, model, resident, naming: found.naming, name_bytes_max }
+        let [model, resident, version] = choices;
+        Self { scanner, model, resident, version, naming: found.naming, name_bytes_max }
     }
 
     /// Looks at the next piece of the body.
     pub fn feed(&mut self, piece: &[u8]) -> Progress {
         match self.scanner.feed(piece) {
             // The first key of an order of keys is enough.
-            Progress::NeedMore if self.model.is_met(&self.scanner) && self.resident.is_met(&self.scanner) => {
+            Progress::NeedMore
+                if [&self.model, &self.resident, &self.version]
+                    .iter()
+                    .all(|one| one.is_met(&self.scanner)) =>
+            {
                 Progress::Found
             }
             progress => progress,
@@ -108,7 +114,8 @@ impl<'m> BodyScan<'m> {
         let mut flags = self.scanner.flags();
         let mut settle = |choice: Choice<'m>| choice.settle(&self.scanner, self.name_bytes_max, &mut flags);
         let (model, resident) = (settle(self.model), settle(self.resident));
-        let identity = identity(model, resident);
+        let version = settle(self.version);
+        let identity = identity(model, resident, version);
         let rename = |identity| match self.naming {
             Some(naming) => naming.rename(identity),
             None => identity,
@@ -130,6 +137,11 @@ pub(super) struct Choice<'m> {
 }
 
 impl<'m> Choice<'m> {
+    /// No place at all.
+    pub(super) const fn nothing() -> Self {
+        Self { spots: &[], otherwise: None }
+    }
+
     /// Tries the places in order; those in the body stay open.
     pub(super) fn new(spots: &'m [Spot], head: &Head<'_>) -> Self {
         let known = spots.iter().enumerate().find_map(|(i, spot)| Some((i, spot.read(head)?, spot.origin())));
@@ -177,13 +189,18 @@ impl<'m> Choice<'m> {
 }
 
 /// A model of which only the id is known by which it is loaded is called by that.
-pub(super) fn identity(model: Option<Known>, resident: Option<Known>) -> Option<Identity> {
+pub(super) fn identity(
+    model: Option<Known>,
+    resident: Option<Known>,
+    version: Option<Known>,
+) -> Option<Identity> {
+    let version = version.map(|(version, _)| version);
     match (model, resident) {
         (Some((name, origin)), resident) => {
             let resident = resident.map(|(id, _)| id).filter(|id| *id != name);
-            Some(Identity { name, resident, origin })
+            Some(Identity { name, resident, version, origin })
         }
-        (None, Some((name, origin))) => Some(Identity { name, resident: None, origin }),
+        (None, Some((name, origin))) => Some(Identity { name, resident: None, version, origin }),
         (None, None) => None,
     }
 }

@@ -59,6 +59,8 @@ pub struct Matcher {
     tree: Tree,
     /// What models are called, if that is not what requests say.
     naming: Option<Naming>,
+    /// Whether versions are read.
+    versions: bool,
 }
 
 /// The rule that a request fits.
@@ -68,6 +70,7 @@ pub struct Found<'m> {
     index: RuleIndex,
     captures: Captures,
     naming: Option<&'m Naming>,
+    versions: bool,
 }
 
 /// What is known about the model before the body is looked at.
@@ -92,6 +95,8 @@ pub struct Identity {
     pub name: ModelName,
     /// The id by which the server loads and unloads it, where that is another one.
     pub resident: Option<ModelName>,
+    /// The version that the request asks for, if it says so and somebody wants to know ([`Matcher::versions`]).
+    pub version: Option<ModelName>,
     /// Where the name stood.
     pub origin: Origin,
 }
@@ -160,7 +165,7 @@ impl Matcher {
     /// # Errors
     /// The first rule that does not compile; the configuration's checks leave none.
     pub fn new(dialect: &Dialect, own: &[RequestRule]) -> Result<Self, MatcherError> {
-        let mut matcher = Self { rules: Vec::new(), tree: Tree::default(), naming: None };
+        let mut matcher = Self { rules: Vec::new(), tree: Tree::default(), naming: None, versions: false };
         for rule in own.iter().chain(&dialect.requests) {
             matcher.add(rule).map_err(|source| MatcherError { path: rule.path.clone(), source })?;
         }
@@ -171,6 +176,13 @@ impl Matcher {
     #[must_use]
     pub fn naming(mut self, rules: Option<&weir_config::Naming>) -> Self {
         self.naming = rules.and_then(Naming::new);
+        self
+    }
+
+    /// The same, with each model's version, if `wanted`.
+    #[must_use]
+    pub const fn versions(mut self, wanted: bool) -> Self {
+        self.versions = wanted;
         self
     }
 
@@ -196,7 +208,7 @@ impl Matcher {
         };
         let (index, captures) = self.tree.find(uri.path(), fits)?;
         let rule = self.rules.get(usize::from(index))?;
-        Some(Found { rule, index, captures, naming: self.naming.as_ref() })
+        Some(Found { rule, index, captures, naming: self.naming.as_ref(), versions: self.versions })
     }
 
     fn add(&mut self, rule: &RequestRule) -> Result<(), RuleError> {
@@ -240,18 +252,15 @@ impl<'m> Found<'m> {
         let head = self.head(uri, headers, limits);
         let model = Choice::new(&self.rule.model, &head);
         let resident = Choice::new(&self.rule.resident, &head);
-        let scanner = (model.needs_body() || resident.needs_body())
-            .then(|| Scanner::new(headers, self.rule, model.wanted() | resident.wanted()))
+        let version = if self.versions { Choice::new(&self.rule.version, &head) } else { Choice::nothing() };
+        let scanner = (model.needs_body() || resident.needs_body() || version.needs_body())
+            .then(|| Scanner::new(headers, self.rule, model.wanted() | resident.wanted(), version.wanted()))
             .flatten();
         if let Some(scanner) = scanner {
-            return Identified::NeedsBody(BodyScan::new(
-                scanner,
-                self,
-                (model, resident),
-                head.name_bytes_max,
-            ));
+            let choices = [model, resident, version];
+            return Identified::NeedsBody(BodyScan::new(scanner, self, choices, head.name_bytes_max));
         }
-        let identity = body::identity(model.known(), resident.known());
+        let identity = body::identity(model.known(), resident.known(), version.known());
         identity.map(|identity| self.rename(identity)).map_or(Identified::None, Identified::Model)
     }
 
@@ -260,6 +269,13 @@ impl<'m> Found<'m> {
             Some(naming) => naming.rename(identity),
             None => identity,
         }
+    }
+
+    /// The same, and its version is read whether anybody wanted to know or not.
+    #[must_use]
+    pub const fn with_version(mut self) -> Self {
+        self.versions = true;
+        self
     }
 
     /// The version that the head names.

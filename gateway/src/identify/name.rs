@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use compact_str::CompactString;
+use compact_str::{CompactString, ToCompactString};
 
 /// A model's name: not empty, and within the configured length (`identify.model_name_bytes_max`).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +17,11 @@ impl ModelName {
     #[must_use]
     pub fn new(text: &str, bytes_max: usize) -> Option<Self> {
         (!text.is_empty() && text.len() <= bytes_max).then(|| Self(CompactString::new(text)))
+    }
+
+    /// A number's digits.
+    pub(super) fn number(number: i64) -> Self {
+        Self(number.to_compact_string())
     }
 
     /// Makes letters A to Z small.

@@ -79,10 +79,10 @@ impl Naming {
 
     /// The identity under the model's name; what the request said stays the id by which the server knows it.
     pub(super) fn rename(&self, identity: Identity) -> Identity {
-        let Identity { name: said, resident, origin } = identity;
+        let Identity { name: said, resident, version, origin } = identity;
         let name = self.apply(&said);
         let resident = resident.unwrap_or(said);
-        Identity { resident: (resident != name).then_some(resident), name, origin }
+        Identity { resident: (resident != name).then_some(resident), name, version, origin }
     }
 
     fn prefix(&self, name: &str) -> Option<&str> {

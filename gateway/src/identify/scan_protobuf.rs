@@ -4,7 +4,8 @@
 //! A gRPC message stands behind five bytes: whether it is compressed, and its length (gRPC over HTTP/2, "Length-Prefixed-Message"). A
 //! compressed one is not looked into. Fields may come in any order (protobuf, "Encoding"); those that nobody looks for are skipped by their
 //! length, of which nothing is believed that reaches beyond the message around it. Of a field that is there twice the last one counts, as
-//! protobuf's parsers do it. Groups, which proto3 does not have, and everything else that cannot be followed end the scan.
+//! protobuf's parsers do it. Versions may be numbers (`Int64Value`), and nobody reads on for them where they would be by now if they were
+//! there: serializers write fields in the order of their numbers. Groups, which proto3 does not have, and everything else that cannot be followed end the scan.
 //!
 //! Memory: one value. Time is linear in the bytes fed; a skipped field costs nothing but its bytes' arrival. However the body is cut, the
 //! answer is the same.
@@ -51,8 +52,8 @@ enum At {
     Frame(u8),
     /// Before a field, or in its number.
     Tag,
-    /// In a number that nobody looks for.
-    Varint,
+    /// In a number: that of this key, or one that nobody looks for.
+    Varint(Option<u8>),
     /// In the length of this field.
     Length(u32),
     /// So many bytes are to be skipped.
@@ -103,6 +104,13 @@ impl<'k> ProtobufScanner<'k> {
             varint_bits: 0,
             value: Vec::new(),
         })
+    }
+
+    /// Looks only for those keys, and does not look far for some of them; one bit each.
+    #[must_use]
+    pub(super) fn only(mut self, wanted: u8, optional: u8) -> Self {
+        self.slots = self.slots.only(wanted).optional(optional);
+        self
     }
 
     /// Looks at the next piece of the body.
@@ -216,19 +224,47 @@ impl<'k> ProtobufScanner<'k> {
         match self.at {
             At::Tag => self.field_begins(number),
             At::Length(field) => self.length_ends(field, number),
+            At::Varint(Some(key)) => {
+                self.slots.set(key, Some(ModelName::number(number.cast_signed())));
+                Some(At::Tag)
+            }
             _ => Some(At::Tag),
         }
     }
 
-    fn field_begins(&self, tag: u64) -> Option<At> {
+    fn field_begins(&mut self, tag: u64) -> Option<At> {
         let field = u32::try_from(tag >> 3).ok().filter(|field| *field > 0)?;
+        if self.slots.has_all_but_optional() && self.is_past(field) {
+            self.slots.give_up_optional();
+        }
         match tag & 7 {
-            0 => Some(At::Varint),
+            0 => {
+                let key = self.way.then(field).and_then(|way| self.key(way));
+                Some(At::Varint(key.filter(|key| self.slots.is_optional(*key))))
+            }
             1 => self.skip(8),
             2 => Some(At::Length(field)),
             5 => self.skip(4),
             _ => None,
         }
+    }
+
+    /// Whether a field of the present message comes behind all optional ones, if fields are in their order.
+    fn is_past(&self, field: u32) -> bool {
+        let Some(here) = self.way.then(field) else { return true };
+        // In the order of the numbers, level by level; a field that leads to one of them, or is one, is not behind it.
+        let is_before =
+            |way: &Way| way.numbers.iter().take(here.depth).lt(here.numbers.iter().take(here.depth));
+        let optional =
+            (0..).zip(&self.ways).filter(|(key, way)| self.slots.is_optional(*key) && way.depth > 0);
+        optional.into_iter().all(|(_, way)| is_before(way))
+    }
+
+    /// The key that is looked for there.
+    fn key(&self, way: Way) -> Option<u8> {
+        let wanted = self.slots.wanted();
+        let is = |(key, known): &(u8, &Way)| wanted >> key & 1 == 1 && **known == way;
+        (0..).zip(&self.ways).find(is).map(|(key, _)| key)
     }
 
     fn skip(&self, bytes: u64) -> Option<At> {
@@ -241,7 +277,7 @@ impl<'k> ProtobufScanner<'k> {
         let Some(way) = self.way.then(field) else { return Some(skip) };
         let wanted = self.slots.wanted();
         let is_wanted = |i: u8| wanted >> i & 1 == 1;
-        if let Some((key, _)) = (0..).zip(&self.ways).find(|(i, known)| is_wanted(*i) && **known == way) {
+        if let Some(key) = self.key(way) {
             self.value.clear();
             return if length == 0 { self.value_ends(key) } else { Some(At::Value(key, length)) };
         }

@@ -41,8 +41,9 @@ pub(super) enum Scanner<'k> {
 }
 
 impl<'k> Scanner<'k> {
-    /// The scanner for those keys of the rule that are `wanted`, one bit each; none if nobody can look into the body.
-    pub(super) fn new(headers: &HeaderMap, rule: &'k Rule, wanted: u8) -> Option<Self> {
+    /// The scanner for those keys of the rule that are `wanted`, one bit each, and maybe for those of a version, if they are near; none if
+    /// nobody can look into the body.
+    pub(super) fn new(headers: &HeaderMap, rule: &'k Rule, wanted: u8, of_version: u8) -> Option<Self> {
         let plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
         if !headers.get_all(CONTENT_ENCODING).iter().all(|value| plain(value.as_bytes())) {
             return None;
@@ -53,8 +54,10 @@ impl<'k> Scanner<'k> {
                 .get(CONTENT_TYPE)
                 .is_some_and(|kind| begins_with(kind.as_bytes(), b"application/grpc"));
             let scanner = is_grpc.then(|| ProtobufScanner::new(names(keys), VALUE_BYTES_MAX)).flatten()?;
+            let scanner = scanner.only(wanted | of_version, of_version & !wanted);
             return Some(Self::Protobuf(Box::new(scanner)));
         }
+        let wanted = wanted | of_version;
         let Some(content_type) = headers.get(CONTENT_TYPE) else { return Some(Self::json(keys, wanted)) };
         let content_type = content_type.as_bytes();
         if begins_with(content_type, b"multipart/form-data") {

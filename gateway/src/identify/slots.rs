@@ -11,6 +11,8 @@ pub(super) struct Slots<'k> {
     /// One bit for every key that is looked for, and for every one that has been seen.
     wanted: u8,
     seen: u8,
+    /// Keys that are not worth reading on for.
+    optional: u8,
     values: [Option<ModelName>; KEYS_MAX],
     /// The longest value that is one.
     pub(super) value_bytes_max: usize,
@@ -30,6 +32,7 @@ impl<'k> Slots<'k> {
             keys: places,
             wanted,
             seen: 0,
+            optional: 0,
             values: [const { None }; KEYS_MAX],
             value_bytes_max,
             flags: ScanFlags::default(),
@@ -40,6 +43,28 @@ impl<'k> Slots<'k> {
     pub(super) const fn only(mut self, wanted: u8) -> Self {
         self.wanted &= wanted;
         self
+    }
+
+    /// Does not look far for those keys, one bit each.
+    pub(super) const fn optional(mut self, optional: u8) -> Self {
+        self.optional = optional;
+        self
+    }
+
+    /// Whether this key is one of those.
+    pub(super) const fn is_optional(&self, key: u8) -> bool {
+        self.optional >> key & 1 == 1
+    }
+
+    /// Whether all others have been seen.
+    pub(super) const fn has_all_but_optional(&self) -> bool {
+        let needed = self.wanted & !self.optional;
+        self.seen & needed == needed
+    }
+
+    /// From here on nobody looks for those that have not been seen.
+    pub(super) const fn give_up_optional(&mut self) {
+        self.wanted &= self.seen | !self.optional;
     }
 
     /// The keys that are looked for, one bit each.

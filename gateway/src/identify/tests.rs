@@ -59,11 +59,19 @@ fn check(matcher: &Matcher, text: &str, action: Action, names: Names<'_>) {
         .find(request.method(), request.uri(), &request.headers().into())
         .unwrap_or_else(|| panic!("{text}"));
     assert_eq!(found.action(), action, "{text} by {}", found.template());
+    let (without, _) = identity(&found, &request, &limits);
+    let found = found.with_version();
     let (identity, _) = identity(&found, &request, &limits);
-    let identity = identity.as_ref();
-    let (model, resident) = (identity.map(|i| i.name.as_str()), identity.and_then(|i| i.resident.as_deref()));
-    let version = found.version(request.uri(), &request.headers().into(), &limits);
-    assert_eq!((model, resident, version.as_deref()), names, "{text} by {}", found.template());
+    let of_head = found.version(request.uri(), &request.headers().into(), &limits);
+    let version = identity.as_ref().map_or(of_head.as_ref(), |identity| identity.version.as_ref());
+    let (model, resident) = (
+        identity.as_ref().map(|identity| identity.name.as_str()),
+        identity.as_ref().and_then(|identity| identity.resident.as_deref()),
+    );
+    assert_eq!((model, resident, version.map(|v| v.as_str())), names, "{text} by {}", found.template());
+    // Looking for the version changes nothing else, and without it nobody has one.
+    let other = identity.clone().map(|identity| Identity { version: None, ..identity });
+    assert_eq!(without, other, "{text}");
 }
 
 const JSON: &str = "Content-Type: application/json\n\n";

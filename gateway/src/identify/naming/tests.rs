@@ -65,7 +65,12 @@ fn what_changes_nothing_is_no_rule() {
 fn the_server_knows_a_renamed_model_by_what_the_request_said() {
     let short = naming(false, &[], &[".tar.gz"], &[]);
     let of = |said: &str, resident: Option<&str>| {
-        let identity = Identity { name: name(said), resident: resident.map(name), origin: Origin::Header };
+        let identity = Identity {
+            name: name(said),
+            resident: resident.map(name),
+            version: None,
+            origin: Origin::Header,
+        };
         let Identity { name, resident, .. } = short.rename(identity);
         (name.to_string(), resident.map(|id| id.to_string()))
     };

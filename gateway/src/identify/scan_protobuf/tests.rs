@@ -126,6 +126,40 @@ fn the_search_stops_when_all_is_found() {
     assert_eq!(scanner.value(0), Some("m"));
 }
 
+/// A scan for `model_spec.name`, and beside it for a version by number or label.
+fn versioned(body: &[u8]) -> (Vec<Option<String>>, Progress, usize) {
+    let mut scanner = ProtobufScanner::new(["1.1", "1.2.1", "1.4"], 16).unwrap().only(0b111, 0b110);
+    let end = body.iter().position(|byte| scanner.feed(&[*byte]) == Progress::Done);
+    let values = (0..3).map(|key| scanner.value(key).map(str::to_owned)).collect();
+    let last = if end.is_some() { Progress::Done } else { Progress::NeedMore };
+    (values, last, end.map_or(body.len(), |at| at + 1))
+}
+
+#[test]
+fn a_version_is_read_where_it_is_near_and_nobody_reads_on_for_it() {
+    let tensor = || Field::Bytes(2, vec![7; 1000]);
+    let spec = |fields: Vec<Field>| Field::Message(1, fields);
+    let some = |text: &str| Some(text.to_owned());
+    let version = |number: u64| Field::Message(2, vec![Field::Varint(1, number)]);
+    for (fields, told) in [
+        (vec![text(1, "m"), version(42)], [some("m"), some("42"), None]),
+        (vec![text(1, "m"), version(u64::MAX)], [some("m"), some("-1"), None]),
+        (vec![text(1, "m"), text(3, "sig"), text(4, "stable")], [some("m"), None, some("stable")]),
+        (vec![text(1, "m")], [some("m"), None, None]),
+        (vec![text(1, "m"), Field::Message(2, vec![])], [some("m"), None, None]),
+        // The name of a model is no number.
+        (vec![Field::Varint(1, 5), version(1)], [None, some("1"), None]),
+    ] {
+        let body = frame(&encode(&[spec(fields.clone()), tensor()]));
+        let (values, last, read) = versioned(&body);
+        assert_eq!((values.as_slice(), last), (told.as_slice(), Progress::Done), "{fields:?}");
+        assert!(read < 60 || told[0].is_none(), "{fields:?}: {read} bytes read");
+    }
+    // Out of order the name is found all the same, and what stood before it counts.
+    let (values, ..) = versioned(&frame(&encode(&[tensor(), spec(vec![version(3), text(1, "m")])])));
+    assert_eq!(values, [some("m"), some("3"), None]);
+}
+
 #[test]
 fn a_compressed_message_is_left_alone() {
     let mut body = frame(&encode(&[text(1, "m")]));

@@ -23,7 +23,8 @@ fn triton_calls_are_named_by_their_message() {
         ("ModelReady", "\0\0\0\0\u{7}\n\u{5}alpha", Action::Control, None),
         ("ServerLive", "\0\0\0\0\0", Action::Control, None),
     ] {
-        check(&triton, &format!("{service}/{call}\n{GRPC}{body}"), action, (model, None, None));
+        let version = (model == Some("alpha")).then_some("3");
+        check(&triton, &format!("{service}/{call}\n{GRPC}{body}"), action, (model, None, version));
     }
     let json = format!("{service}/ModelInfer\n{JSON}{{\"1\":\"alpha\"}}");
     check(&triton, &json, Action::Infer, (None, None, None));
@@ -53,7 +54,8 @@ fn tensorflow_serving_calls_are_named_by_their_model_spec() {
         ("ModelService/GetModelStatus", spec, Action::Control, None),
         ("ModelService/HandleReloadConfigRequest", spec, Action::Control, None),
     ] {
-        check(&tfserving, &format!("{service}.{call}\n{GRPC}{body}"), action, (model, None, None));
+        let version = (model.is_some() && body == spec).then_some("3");
+        check(&tfserving, &format!("{service}.{call}\n{GRPC}{body}"), action, (model, None, version));
     }
     let json = format!("{service}.PredictionService/Predict\n{JSON}{{\"1.1\":\"iris\"}}");
     check(&tfserving, &json, Action::Infer, (None, None, None));
@@ -73,7 +75,8 @@ fn torchserve_calls_are_named_by_their_message() {
         ("inference.InferenceAPIsService/Ping", "\0\0\0\0\0", Action::Control, None),
         ("management.ManagementAPIsService/UnregisterModel", named, Action::Control, None),
     ] {
-        check(&torchserve, &format!("{service}.{call}\n{GRPC}{body}"), action, (model, None, None));
+        let version = model.map(|_| "1.0");
+        check(&torchserve, &format!("{service}.{call}\n{GRPC}{body}"), action, (model, None, version));
     }
 }
 
@@ -96,4 +99,23 @@ fn mlserver_loads_and_unloads_by_its_own_service() {
             ("POST /v2/repository/index", Action::Control, None),
         ],
     );
+}
+
+#[test]
+fn tensorflow_servings_version_is_a_number_or_a_label() {
+    let tfserving = matcher("tfserving", &[]);
+    let predict = format!("POST /tensorflow.serving.PredictionService/Predict\n{GRPC}");
+    for (body, version) in [
+        // version_label = "stable", behind signature_name.
+        ("\0\0\0\0\u{13}\n\u{11}\n\u{4}iris\u{1a}\u{1}s\"\u{6}stable", Some("stable")),
+        ("\0\0\0\0\u{d}\n\u{b}\n\u{4}iris\u{12}\u{3}\u{8}\u{7f}x", Some("127")),
+        ("\0\0\0\0\u{8}\n\u{6}\n\u{4}iris", None),
+    ] {
+        let text = format!("{predict}{body}");
+        let request = request(&text);
+        let found = tfserving.find(request.method(), request.uri(), &request.headers().into()).unwrap();
+        let (identity, _) = identity(&found.with_version(), &request, &Identify::default());
+        let identity = identity.unwrap();
+        assert_eq!((identity.name.as_str(), identity.version.as_deref()), ("iris", version), "{body:?}");
+    }
 }
