@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::dialect::{Plane, RequestRule};
 use crate::endpoint::Endpoint;
 use crate::h2::UpstreamHttp2;
+use crate::inferred::Inferred;
 use crate::naming::Naming;
 use crate::sign::Sign;
 use crate::starts::Starts;
@@ -59,11 +60,19 @@ pub struct Backend {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub starts: Option<Starts>,
+    /// Infer cold starts where nothing tells of them. Default: nothing is inferred.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
+    pub inferred: Option<Inferred>,
     /// How the names of its models are made alike for metrics. Default: as its dialect says, which is not at all for those that come with
     /// weir.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub names: Option<Naming>,
+    /// Whether the series of its models tell versions. Default: `telemetry.version_label`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = true)]
+    pub version_label: Option<bool>,
     /// Numbers that its answers tell in headers or trailers, kept for each model. Default none; at most 8.
     #[garde(length(max = 8), dive)]
     pub values: Vec<ValueRule>,
@@ -102,7 +111,9 @@ impl Default for Backend {
             models: Vec::new(),
             requests: Vec::new(),
             starts: None,
+            inferred: None,
             names: None,
+            version_label: None,
             values: Vec::new(),
             usage: true,
             state: StatePoll::default(),

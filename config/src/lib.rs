@@ -24,6 +24,7 @@ mod route;
 mod naming;
 mod dialect;
 mod starts;
+mod inferred;
 mod values;
 mod usage;
 mod state;
@@ -68,6 +69,7 @@ pub use file::{LoadError, load, text};
 pub use flags::{BackendFlag, BackendFlagError};
 pub use gpu::{GpuFigure, GpuMetric, GpuPage};
 pub use h2::{Http2Limits, UpstreamHttp2};
+pub use inferred::Inferred;
 pub use listen::{
     Drain, Forward, ForwardedPolicy, HalfClose, HttpProtocol, ListenLimits, Listener, RequestId,
 };

@@ -37,6 +37,12 @@ pub struct Telemetry {
     /// 50000; 1 to 1000000.
     #[garde(range(min = 1, max = 1_000_000))]
     pub models_max: u32,
+    /// Whether series tell a model's version in a label `version`, where its requests name one. Each version is then counted apart, with its
+    /// own promises, and takes part in the budgets as a model does; a sum by `model` is what it was. Default false.
+    pub version_label: bool,
+    /// Versions of one model that are counted apart; those above are `version="__other__"`. Default 16; 1 to 1000.
+    #[garde(range(min = 1, max = 1000))]
+    pub versions_per_model_max: u16,
     /// Requests per second above which a model gets one shard per worker. Default 200; 1 to 1000000.
     #[garde(range(min = 1, max = 1_000_000))]
     pub shard_above_rps: u32,
@@ -82,6 +88,8 @@ impl Default for Telemetry {
     fn default() -> Self {
         Self {
             models_max: 50_000,
+            version_label: false,
+            versions_per_model_max: 16,
             shard_above_rps: 200,
             sharded_models_max: 128,
             tracked_models_max: 1_000,

@@ -2,8 +2,9 @@
 //!
 //! Moved, never shared. The spine fills it in; the answer's body takes it along; whoever holds it last settles it.
 
+mod subject;
+
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
@@ -12,6 +13,8 @@ use weir_telemetry::{
     BackendId, Evidence, Lifecycle, ModelRef, Observation, Outcome, Reserved, Start, names,
 };
 
+pub use subject::{Subject, Verdict};
+
 use crate::access;
 use crate::body::{Upload, UploadState};
 use crate::front::Conn;
@@ -19,7 +22,7 @@ use crate::grpc;
 use crate::identify::{Identity, ModelName};
 use crate::message::HeaderMap;
 use crate::numbers::Numbers;
-use crate::residency::{InferTicket, Load, LoadOutcome, LoadTicket, Models, Served};
+use crate::residency::{Answer, Load, LoadOutcome, Served};
 use crate::worker::Worker;
 
 /// One request.
@@ -47,51 +50,6 @@ pub struct Exchange {
     /// The place of the endpoint that was asked, among those of its backend.
     place: Option<usize>,
     settled: bool,
-}
-
-/// What the request is about.
-#[derive(Debug)]
-pub enum Subject {
-    /// No model, or none that could be found.
-    None,
-    /// Inference by a model.
-    Infer {
-        /// Whose.
-        identity: Identity,
-        /// The backend's residency table.
-        models: Arc<Models>,
-        /// How the model stood when the request began.
-        ticket: Option<InferTicket>,
-    },
-    /// A call that loads a model.
-    Load {
-        /// Whose.
-        identity: Identity,
-        /// Settled with the answer.
-        ticket: Option<LoadTicket>,
-    },
-    /// A call that unloads a model.
-    Unload {
-        /// Whose.
-        identity: Identity,
-        /// The backend's residency table.
-        models: Arc<Models>,
-    },
-    /// Health, metadata, listing.
-    Control,
-}
-
-/// What the answer's head said.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Verdict {
-    /// How it counts if it is relayed to its end; none: no answer yet.
-    pub outcome: Option<Outcome>,
-    /// Hot or cold by a header, and its evidence.
-    pub start: Option<(Start, Evidence)>,
-    /// The load time that the answer reports.
-    pub load: Option<Duration>,
-    /// Its status.
-    pub status: Option<StatusCode>,
 }
 
 impl Exchange {
@@ -150,8 +108,12 @@ impl Exchange {
         let recorder = &self.worker.recorder;
         let model = match &subject {
             Subject::None => recorder.reserved(self.backend, Reserved::None_),
-            Subject::Infer { identity, .. } => recorder
-                .resolve(self.backend, &identity.name)
+            Subject::Infer { identity, .. } => identity
+                .counted_version()
+                .map_or_else(
+                    || recorder.resolve(self.backend, &identity.name),
+                    |version| recorder.resolve_version(self.backend, &identity.name, version),
+                )
                 .unwrap_or_else(|| recorder.reserved(self.backend, Reserved::Unknown)),
             Subject::Load { .. } | Subject::Unload { .. } | Subject::Control => {
                 recorder.reserved(self.backend, Reserved::Control)
@@ -182,9 +144,12 @@ impl Exchange {
                     self.happened(&name, Lifecycle::LoadFailed);
                 }
             }
-            Subject::Unload { identity, models } => {
-                let evicted = models.unload_answered(identity.resident(), status, served);
-                let Some(evicted) = evicted.filter(|evicted| !evicted.is_told) else { return };
+            Subject::Unload { identity, models, followed } => {
+                if status.is_success() {
+                    models.inferred_unloaded(identity.resident(), served.now);
+                }
+                let evicted = followed.then(|| models.unload_answered(identity.resident(), status, served));
+                let Some(evicted) = evicted.flatten().filter(|evicted| !evicted.is_told) else { return };
                 let name = evicted.label.unwrap_or_else(|| identity.name.clone());
                 if let Some(load) = evicted.load {
                     self.loaded(&name, load);
@@ -324,7 +289,10 @@ impl Exchange {
             Subject::Infer { identity, .. }
                 if outcome == Outcome::Ok && model == recorder.reserved(self.backend, Reserved::Unknown) =>
             {
-                recorder.admit(self.backend, &identity.name)
+                match identity.counted_version() {
+                    Some(version) => recorder.admit_version(self.backend, &identity.name, version),
+                    None => recorder.admit(self.backend, &identity.name),
+                }
             }
             _ => model,
         }
@@ -338,12 +306,16 @@ impl Exchange {
         if outcome != Outcome::Ok {
             return (None, None);
         }
+        let time = self.first_byte.unwrap_or(duration).saturating_sub(self.queued);
+        let inferred = models.inferred_answered(identity.resident(), &Answer { served, time });
+        let inferred = inferred.map(|start| (start, Evidence::Inferred));
         let (told, load) = self.numbers.start();
-        let Some(ticket) = ticket.take() else { return (self.verdict.start.or(told), None) };
+        let told = self.verdict.start.or(told);
+        let Some(ticket) = ticket.take() else { return (told.or(inferred), None) };
         let took = self.verdict.load.or(load);
         // The token of a load is consumed also when a header has decided.
         let seen = models.infer_answered(ticket, identity.resident(), &identity.name, served, took);
-        (self.verdict.start.or(told).or(seen.start), seen.load)
+        (told.or(seen.start).or(inferred), seen.load)
     }
 
     fn served(&self, duration: Duration) -> Served {

@@ -12,7 +12,7 @@ use weir_telemetry::{BackendId, Store};
 
 use crate::access;
 use crate::classify::StartRules;
-use crate::identify::{Found, Matcher};
+use crate::identify::{Found, Matcher, Versions};
 use crate::message::RequestParts as Parts;
 use crate::net::tls::{self, ClientTls};
 use crate::numbers::NumberRules;
@@ -80,6 +80,8 @@ pub struct Backend {
     pub signer: Option<Signer>,
     /// Whether load and unload calls are followed.
     pub lifecycle: bool,
+    /// Whether cold starts are inferred.
+    pub infers: bool,
     /// Where inference goes: indices into [`Live::endpoints`].
     pub endpoints: Vec<usize>,
     /// Where management calls go, when that is another address.
@@ -324,17 +326,19 @@ fn compile_backend(
     let id = store.backend(&backend.name);
     store.configure(id, &backend.models);
     let own = backend.starts.as_ref();
+    models.set_inferred(backend.inferred.as_ref());
     Ok(Backend {
         name: backend.name.clone(),
         id,
         matcher: Matcher::new(dialect, &backend.requests)
             .map_err(|error| failed(error.to_string()))?
             .naming(backend.names.as_ref().or(dialect.names.as_ref()))
-            .versions(config.access_log.is_some()),
+            .versions(versions(config, backend)),
         starts: StartRules::new(own, &dialect.starts).map_err(|error| failed(error.to_string()))?,
         numbers: NumberRules::new(backend, dialect, id, store),
         signer: signer(backend).map_err(|error| failed(error.to_string()))?,
         lifecycle: own.map_or(dialect.starts.lifecycle, |own| own.lifecycle || dialect.starts.lifecycle),
+        infers: backend.inferred.is_some(),
         endpoints: inference,
         management,
         protocol: backend.protocol,
@@ -342,6 +346,17 @@ fn compile_backend(
         models,
         turn: AtomicUsize::new(0),
     })
+}
+
+/// Who wants to know a request's version: series, or lines of the access log.
+fn versions(config: &Config, backend: &weir_config::Backend) -> Versions {
+    if backend.version_label.unwrap_or(config.telemetry.version_label) {
+        Versions::Counted
+    } else if config.access_log.is_some() {
+        Versions::Read
+    } else {
+        Versions::Unread
+    }
 }
 
 fn signer(backend: &weir_config::Backend) -> Result<Option<Signer>, HostError> {

@@ -290,8 +290,8 @@ fn subject(backend: &Backend, routed: &Routed<'_>, identity: Option<Identity>, w
             let ticket = Some(models().load_began(identity.resident(), worker.epoch.elapsed()));
             Subject::Load { identity, ticket }
         }
-        (Action::Unload, Some(identity)) if backend.lifecycle => {
-            Subject::Unload { identity, models: models() }
+        (Action::Unload, Some(identity)) if backend.lifecycle || backend.infers => {
+            Subject::Unload { identity, models: models(), followed: backend.lifecycle }
         }
         (Action::Load | Action::Unload | Action::Control, _) => Subject::Control,
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Settings {
     /// Models that can have a slot; names beyond go to `__overflow__`.
     pub models_max: u32,
+    /// Versions of one model that can have a slot, where they are counted apart; those beyond share one. 16.
+    pub versions_per_model_max: u32,
     /// Requests per second from which a model gets per-worker lanes.
     pub shard_above_rps: u32,
     /// Models that can have per-worker lanes at a time.
@@ -34,6 +36,7 @@ impl From<&weir_config::Telemetry> for Settings {
     fn from(config: &weir_config::Telemetry) -> Self {
         Self {
             models_max: config.models_max,
+            versions_per_model_max: config.versions_per_model_max.into(),
             shard_above_rps: config.shard_above_rps,
             sharded_models_max: config.sharded_models_max,
             tracked_models_max: config.tracked_models_max,

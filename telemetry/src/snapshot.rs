@@ -46,6 +46,8 @@ pub struct ModelSnapshot {
     pub backend: Arc<str>,
     /// The model's name, as the client sent it.
     pub model: Arc<str>,
+    /// Its version, where versions are counted apart (`version_label`).
+    pub version: Option<Arc<str>>,
     /// Why it is exported under its own name, if it is; reserved names have no reason.
     pub reason: Option<Reason>,
     /// The label that tells its tier, and the tier.
@@ -95,6 +97,7 @@ impl ModelSnapshot {
         Self {
             backend: Arc::clone(&book.backend),
             model: Arc::clone(&book.name),
+            version: book.version.clone(),
             reason: None,
             tier: None,
             reserved: book.model.is_reserved(),

@@ -13,6 +13,8 @@ mod tls;
 mod sockets;
 mod integrity;
 mod models;
+mod versions;
+mod inferred;
 mod scrape;
 mod values;
 mod state;

@@ -162,3 +162,25 @@ fn ollamas_lines_are_read_and_a_client_that_leaves_breaks_no_stream() {
     gateway.wait_for("weir_model_requests_total{backend=\"ollama\",model=\"m\",outcome=\"cancelled\"}", 1.0);
     assert!(!client::get(gateway.admin, "/metrics").body_text().contains("weir_model_broken_streams_total{"));
 }
+
+#[test]
+fn geminis_stream_of_an_array_and_bedrocks_of_messages_are_streams() {
+    let text = "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}],\"usageMetadata\":{\"promptTokenCount\":9}}";
+    let last = "{\"candidates\":[{\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":9,\"candidatesTokenCount\":3}}";
+    let frames: &'static [&'static str] =
+        vec![&*format!("[{text}").leak(), &*format!(",{last}]").leak()].leak();
+    let backend = streaming("application/json; charset=UTF-8", frames, true);
+    let gateway = Gateway::before("vertex", backend.address);
+    let path = "/v1beta/models/m:streamGenerateContent";
+    assert_eq!(client::post(gateway.address, path, "{}").body_text(), frames.concat());
+    let of = |family: &str, more: &str| format!("{family}{{backend=\"vertex\",model=\"m\"{more}}}");
+    gateway.wait_for(&of("weir_model_tokens_total", ",type=\"output\""), 3.0);
+    gateway.wait_for(&of("weir_model_time_to_first_token_seconds_count", ""), 1.0);
+    // A stream that says it is AWS's and is none has no end.
+    let backend = streaming("application/vnd.amazon.eventstream", &["hello, hello, hello"], true);
+    let gateway = Gateway::before("bedrock", backend.address);
+    assert!(client::post(gateway.address, "/model/m/converse-stream", "{}").complete);
+    let broken =
+        "weir_model_broken_streams_total{backend=\"bedrock\",model=\"__unknown__\",reason=\"unfinished\"}";
+    gateway.wait_for(broken, 1.0);
+}

@@ -204,6 +204,11 @@ fn backend(config: &Config, backend: &Backend, path: &str, doubt: Doubt, finding
     if let Some(starts) = &backend.starts {
         rules::starts(starts, &format!("{path}.starts"), findings);
     }
+    if backend.inferred.as_ref().is_some_and(|inferred| inferred.after_idle.is_none() && !inferred.two_peaks)
+    {
+        let help = "give `after_idle`, or leave `inferred` out".to_owned();
+        findings.add_with(format!("{path}.inferred"), "without either of its rules little is inferred", help);
+    }
     if let Some(names) = &backend.names {
         naming::naming(names, &format!("{path}.names"), findings);
     }

@@ -12,6 +12,7 @@ use crate::dialect::{Dialect, RequestRule, Source, When};
 use crate::endpoint::{Endpoint, Transport};
 use crate::export::{Pin, Profile, Tier};
 use crate::gpu::{GpuFigure, GpuMetric, GpuPage};
+use crate::inferred::Inferred;
 use crate::naming::{NameMap, Naming};
 use crate::route::{HeaderMatch, Route};
 use crate::sign::Sign;
@@ -68,7 +69,10 @@ pub(super) fn sample() -> Config {
         backend.models = ["resnet", "bert"].map(str::to_owned).to_vec();
         backend.requests = vec![rule()];
         backend.starts = Some(starts.clone());
+        backend.inferred =
+            Some(Inferred { after_idle: Some(Duration::from_secs(600)), ..Inferred::default() });
         backend.names = Some(names());
+        backend.version_label = Some(true);
         backend.values = values();
         backend.sign = Some(Sign {
             region: "eu-central-1".to_owned(),

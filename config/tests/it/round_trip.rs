@@ -162,7 +162,11 @@ fn backend(i: usize) -> impl Strategy<Value = Backend> {
             models,
             requests,
             starts,
+            inferred: usage
+                .then(|| weir_config::Inferred { after_idle: Some(connect), two_peaks: false })
+                .filter(|_| connect >= std::time::Duration::from_secs(1)),
             names,
+            version_label: Some(usage),
             values,
             usage,
             state: weir_config::StatePoll::default(),

@@ -60,6 +60,7 @@ fn model(model: &ModelSnapshot) -> Value {
     json!({
         "backend": &*model.backend,
         "model": &*model.model,
+        "version": model.version.as_deref(),
         "exported_for": model.reason.map(Reason::as_str),
         "tier": model.tier.as_ref().map(|(_, tier)| &**tier),
         "requests": model.settled(),

@@ -113,6 +113,7 @@ fn standing(of: &Standing) -> Value {
     json!({
         "backend": &*of.backend,
         "model": &*of.model,
+        "version": of.version.as_deref(),
         "slo": &*of.rule.name,
         "promise": of.rule.promise(),
         "state": of.verdict.state.as_str(),

@@ -81,6 +81,9 @@ fn labels(alert: &Alert, config: &Config) -> Map<String, Value> {
     ] {
         labels.insert(name.to_owned(), value.into());
     }
+    if let Some(version) = &alert.version {
+        labels.insert("version".to_owned(), (**version).into());
+    }
     if let Some(level) = alert.kind.level() {
         for (name, at) in [("long", level.long), ("short", level.short)] {
             let part = BURN_WINDOWS.get(at).map_or(1, |(_, part)| *part);

@@ -17,6 +17,7 @@ use super::message::is_told;
 struct Episode {
     backend: Arc<str>,
     model: Arc<str>,
+    version: Option<Arc<str>>,
     slo: Arc<str>,
     kind: AlertKind,
     fired_at: Option<Duration>,
@@ -27,6 +28,7 @@ impl Episode {
         Self {
             backend: Arc::clone(&alert.backend),
             model: Arc::clone(&alert.model),
+            version: alert.version.clone(),
             slo: Arc::clone(&alert.rule.name),
             kind: alert.kind,
             fired_at: alert.fired_at,

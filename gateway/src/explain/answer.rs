@@ -164,4 +164,7 @@ pub struct Starts {
     pub lifecycle: bool,
     /// Whether the server is asked what is loaded.
     pub state: PollMode,
+    /// What is inferred where nothing of this tells; none: nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inferred: Vec<String>,
 }

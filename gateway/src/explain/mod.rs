@@ -187,6 +187,7 @@ fn starts(config: &weir_config::Backend, dialect: &Dialect, backend: &Backend, a
         statuses: all().flat_map(|starts| &starts.statuses).map(words::status_rule).collect(),
         lifecycle: backend.lifecycle,
         state: config.state.poll,
+        inferred: config.inferred.as_ref().map(words::inferred).unwrap_or_default(),
     }
 }
 

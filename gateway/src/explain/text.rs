@@ -127,7 +127,8 @@ impl fmt::Display for Starts {
         let statuses = self.statuses.iter().map(|rule| ("status", rule.as_str()));
         let others = [("lifecycle", lifecycle), ("state", state)];
         let mut title = "hot or cold";
-        for (evidence, rule) in headers.chain(statuses).chain(others) {
+        let inferred = self.inferred.iter().map(|rule| ("inferred", rule.as_str()));
+        for (evidence, rule) in headers.chain(statuses).chain(others).chain(inferred) {
             line(f, title, format_args!("{evidence:10} {rule}"))?;
             title = "";
         }

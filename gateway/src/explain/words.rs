@@ -1,8 +1,8 @@
 //! Rules in words, as the configuration has them: routes, request rules, places, start rules.
 
 use weir_config::{
-    Absent, HeaderRule, HeaderTest, Otherwise, RequestRule, Route, Source, StatusOutcome, StatusRule,
-    Template, TimeUnit, When,
+    Absent, HeaderRule, HeaderTest, Inferred, Otherwise, RequestRule, Route, Source, StatusOutcome,
+    StatusRule, Template, TimeUnit, When, duration_text,
 };
 
 use super::{RouteTried, RuleTried, Stands};
@@ -149,6 +149,15 @@ pub(super) fn status_rule(rule: &StatusRule) -> String {
     };
     let loading = if rule.loading { ", and the next answer that succeeds is cold" } else { "" };
     format!("{}{header}: {outcome}{loading}", rule.code)
+}
+
+pub(super) fn inferred(rules: &Inferred) -> Vec<String> {
+    let unload = Some("the first answer after an unload that passed through is cold".to_owned());
+    let idle = rules.after_idle.map(|idle| {
+        format!("the first answer after {} without one is cold, if it is slow", duration_text(idle))
+    });
+    let peaks = "where times to the first byte have two peaks, the slow one is cold and the fast one hot";
+    [unload, idle, rules.two_peaks.then(|| peaks.to_owned())].into_iter().flatten().collect()
 }
 
 fn header_test(test: &HeaderTest) -> String {

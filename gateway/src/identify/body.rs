@@ -4,10 +4,9 @@
 //! which bodies can be looked into.
 
 use super::name::ModelName;
-use super::naming::Naming;
 use super::scanner::Scanner;
 use super::source::{Head, Spot};
-use super::{Found, Identity, Origin};
+use super::{Called, Identity, Origin};
 
 /// How far a scan is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,19 +67,19 @@ pub struct BodyScan<'m> {
     model: Choice<'m>,
     resident: Choice<'m>,
     version: Choice<'m>,
-    naming: Option<&'m Naming>,
+    called: Called<'m>,
     name_bytes_max: usize,
 }
 
 impl<'m> BodyScan<'m> {
     pub(super) fn new(
         scanner: Scanner<'m>,
-        found: &Found<'m>,
+        called: Called<'m>,
         choices: [Choice<'m>; 3],
         name_bytes_max: usize,
     ) -> Self {
         let [model, resident, version] = choices;
-        Self { scanner, model, resident, version, naming: found.naming, name_bytes_max }
+        Self { scanner, model, resident, version, called, name_bytes_max }
     }
 
     /// Looks at the next piece of the body.
@@ -116,11 +115,7 @@ impl<'m> BodyScan<'m> {
         let (model, resident) = (settle(self.model), settle(self.resident));
         let version = settle(self.version);
         let identity = identity(model, resident, version);
-        let rename = |identity| match self.naming {
-            Some(naming) => naming.rename(identity),
-            None => identity,
-        };
-        Scanned { identity: identity.map(rename), flags }
+        Scanned { identity: identity.map(|identity| self.called.of(identity)), flags }
     }
 }
 
@@ -198,9 +193,11 @@ pub(super) fn identity(
     match (model, resident) {
         (Some((name, origin)), resident) => {
             let resident = resident.map(|(id, _)| id).filter(|id| *id != name);
-            Some(Identity { name, resident, version, origin })
+            Some(Identity { name, resident, version, by_version: false, origin })
         }
-        (None, Some((name, origin))) => Some(Identity { name, resident: None, version, origin }),
+        (None, Some((name, origin))) => {
+            Some(Identity { name, resident: None, version, by_version: false, origin })
+        }
         (None, None) => None,
     }
 }

@@ -59,8 +59,7 @@ pub struct Matcher {
     tree: Tree,
     /// What models are called, if that is not what requests say.
     naming: Option<Naming>,
-    /// Whether versions are read.
-    versions: bool,
+    versions: Versions,
 }
 
 /// The rule that a request fits.
@@ -69,8 +68,14 @@ pub struct Found<'m> {
     rule: &'m Rule,
     index: RuleIndex,
     captures: Captures,
+    called: Called<'m>,
+}
+
+/// How what a request says is called and counted.
+#[derive(Debug, Clone, Copy)]
+struct Called<'m> {
     naming: Option<&'m Naming>,
-    versions: bool,
+    versions: Versions,
 }
 
 /// What is known about the model before the body is looked at.
@@ -97,6 +102,8 @@ pub struct Identity {
     pub resident: Option<ModelName>,
     /// The version that the request asks for, if it says so and somebody wants to know ([`Matcher::versions`]).
     pub version: Option<ModelName>,
+    /// Whether it is counted by its version.
+    pub by_version: bool,
     /// Where the name stood.
     pub origin: Origin,
 }
@@ -107,6 +114,23 @@ impl Identity {
     pub fn resident(&self) -> &ModelName {
         self.resident.as_ref().unwrap_or(&self.name)
     }
+
+    /// The version that it is counted by, if it is.
+    #[must_use]
+    pub fn counted_version(&self) -> Option<&ModelName> {
+        self.version.as_ref().filter(|_| self.by_version)
+    }
+}
+
+/// What becomes of versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versions {
+    /// Nobody wants to know.
+    Unread,
+    /// Requests tell theirs.
+    Read,
+    /// And are counted by them.
+    Counted,
 }
 
 /// Where a name stood.
@@ -165,7 +189,8 @@ impl Matcher {
     /// # Errors
     /// The first rule that does not compile; the configuration's checks leave none.
     pub fn new(dialect: &Dialect, own: &[RequestRule]) -> Result<Self, MatcherError> {
-        let mut matcher = Self { rules: Vec::new(), tree: Tree::default(), naming: None, versions: false };
+        let mut matcher =
+            Self { rules: Vec::new(), tree: Tree::default(), naming: None, versions: Versions::Unread };
         for rule in own.iter().chain(&dialect.requests) {
             matcher.add(rule).map_err(|source| MatcherError { path: rule.path.clone(), source })?;
         }
@@ -179,10 +204,10 @@ impl Matcher {
         self
     }
 
-    /// The same, with each model's version, if `wanted`.
+    /// The same, with each model's version.
     #[must_use]
-    pub const fn versions(mut self, wanted: bool) -> Self {
-        self.versions = wanted;
+    pub const fn versions(mut self, versions: Versions) -> Self {
+        self.versions = versions;
         self
     }
 
@@ -208,7 +233,12 @@ impl Matcher {
         };
         let (index, captures) = self.tree.find(uri.path(), fits)?;
         let rule = self.rules.get(usize::from(index))?;
-        Some(Found { rule, index, captures, naming: self.naming.as_ref(), versions: self.versions })
+        Some(Found {
+            rule,
+            index,
+            captures,
+            called: Called { naming: self.naming.as_ref(), versions: self.versions },
+        })
     }
 
     fn add(&mut self, rule: &RequestRule) -> Result<(), RuleError> {
@@ -218,6 +248,17 @@ impl Matcher {
         self.tree.add(&template, index.ok_or(RuleError::Rules)?);
         self.rules.push(compiled);
         Ok(())
+    }
+}
+
+impl Called<'_> {
+    fn of(self, identity: Identity) -> Identity {
+        let by_version = matches!(self.versions, Versions::Counted) && identity.version.is_some();
+        let identity = Identity { by_version, ..identity };
+        match self.naming {
+            Some(naming) => naming.rename(identity),
+            None => identity,
+        }
     }
 }
 
@@ -252,29 +293,27 @@ impl<'m> Found<'m> {
         let head = self.head(uri, headers, limits);
         let model = Choice::new(&self.rule.model, &head);
         let resident = Choice::new(&self.rule.resident, &head);
-        let version = if self.versions { Choice::new(&self.rule.version, &head) } else { Choice::nothing() };
+        let version = match self.called.versions {
+            Versions::Unread => Choice::nothing(),
+            Versions::Read | Versions::Counted => Choice::new(&self.rule.version, &head),
+        };
         let scanner = (model.needs_body() || resident.needs_body() || version.needs_body())
             .then(|| Scanner::new(headers, self.rule, model.wanted() | resident.wanted(), version.wanted()))
             .flatten();
         if let Some(scanner) = scanner {
             let choices = [model, resident, version];
-            return Identified::NeedsBody(BodyScan::new(scanner, self, choices, head.name_bytes_max));
+            return Identified::NeedsBody(BodyScan::new(scanner, self.called, choices, head.name_bytes_max));
         }
         let identity = body::identity(model.known(), resident.known(), version.known());
-        identity.map(|identity| self.rename(identity)).map_or(Identified::None, Identified::Model)
-    }
-
-    fn rename(&self, identity: Identity) -> Identity {
-        match self.naming {
-            Some(naming) => naming.rename(identity),
-            None => identity,
-        }
+        identity.map(|identity| self.called.of(identity)).map_or(Identified::None, Identified::Model)
     }
 
     /// The same, and its version is read whether anybody wanted to know or not.
     #[must_use]
     pub const fn with_version(mut self) -> Self {
-        self.versions = true;
+        if matches!(self.called.versions, Versions::Unread) {
+            self.called.versions = Versions::Read;
+        }
         self
     }
 

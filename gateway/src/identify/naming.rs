@@ -79,10 +79,9 @@ impl Naming {
 
     /// The identity under the model's name; what the request said stays the id by which the server knows it.
     pub(super) fn rename(&self, identity: Identity) -> Identity {
-        let Identity { name: said, resident, version, origin } = identity;
-        let name = self.apply(&said);
-        let resident = resident.unwrap_or(said);
-        Identity { resident: (resident != name).then_some(resident), name, version, origin }
+        let name = self.apply(&identity.name);
+        let said = identity.resident.unwrap_or(identity.name);
+        Identity { resident: (said != name).then_some(said), name, ..identity }
     }
 
     fn prefix(&self, name: &str) -> Option<&str> {

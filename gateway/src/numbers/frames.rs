@@ -1,4 +1,5 @@
-//! The frames of a streamed answer: server-sent events, lines of JSON, or one whole JSON. Each piece of the body is handed on to the
+//! The frames of a streamed answer: server-sent events, lines of JSON, AWS's binary messages (`event_stream`), or one whole JSON, which is a
+//! stream too if it is an array (Gemini's `streamGenerateContent`). Each piece of the body is handed on to the
 //! JSON reader as it comes, nothing is kept but where in a line it ended.
 //!
 //! Server-sent events as WHATWG's HTML §9.2 has them: lines end in `\n`, `\r` or `\r\n`, several `data` lines are one event, an empty
@@ -7,8 +8,10 @@
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use memchr::memchr2;
 
+use super::base64::Chunk;
+use super::event_stream::{EventStream, Payload, Read};
 use super::json::{Scan, Sink};
-use super::places::Places;
+use super::places::{Places, Roles};
 use crate::message::HeaderMap;
 
 const DATA: &[u8] = b"data:";
@@ -23,6 +26,8 @@ pub(super) enum Framing {
     Lines,
     /// Server-sent events with JSON in them.
     Events,
+    /// AWS's binary messages.
+    Binary,
 }
 
 /// Why a body's frames are not read.
@@ -42,6 +47,12 @@ pub(super) struct Frames {
     /// The last byte was a `\r` that ended a line.
     after_return: bool,
     json: Scan,
+    /// Of binary messages: how far they were read, what chunks of them hold, and how the parts are framed of which they make one stream.
+    binary: EventStream,
+    chunk: Chunk,
+    parts: Option<Framing>,
+    /// The first byte that is no space.
+    first: Option<u8>,
     /// `[DONE]` was seen.
     pub(super) done: bool,
     /// Some text was malformed.
@@ -69,6 +80,8 @@ impl Framing {
         let is = |names: &[&str]| names.iter().any(|name| kind.eq_ignore_ascii_case(name.as_bytes()));
         let framing = if is(&["text/event-stream"]) {
             Self::Events
+        } else if is(&["application/vnd.amazon.eventstream"]) {
+            Self::Binary
         } else if is(&["application/json"]) {
             Self::Whole
         } else if is(&[
@@ -89,10 +102,6 @@ impl Framing {
             _ => Ok(framing),
         }
     }
-
-    pub(super) const fn is_stream(self) -> bool {
-        !matches!(self, Self::Whole)
-    }
 }
 
 impl Frames {
@@ -102,6 +111,10 @@ impl Frames {
             line: Line::Field(0),
             after_return: false,
             json: Scan::default(),
+            binary: EventStream::default(),
+            chunk: Chunk::default(),
+            parts: None,
+            first: None,
             done: false,
             lost: false,
         }
@@ -109,19 +122,74 @@ impl Frames {
 
     /// Reads on.
     pub(super) fn feed(&mut self, bytes: &[u8], places: &Places, sink: &mut impl Sink) {
+        if self.first.is_none() {
+            self.first = bytes.iter().find(|byte| !byte.is_ascii_whitespace()).copied();
+        }
         match self.framing {
             Framing::Whole => self.json.feed(bytes, places, sink),
-            Framing::Lines => {
-                for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-                    if number > 0 {
-                        self.end_value(places, sink);
-                    }
-                    self.json.feed(line, places, sink);
-                }
-            }
+            Framing::Lines => self.lines(bytes, places, sink),
             Framing::Events => self.events(bytes, places, sink),
+            Framing::Binary => self.binary(bytes, places, sink),
         }
         self.lost |= self.json.is_lost();
+    }
+
+    /// Whether what was read is one of several answers.
+    pub(super) fn is_stream(&self) -> bool {
+        self.framing != Framing::Whole || self.first == Some(b'[')
+    }
+
+    /// Whether the stream's own frames are not whole.
+    pub(super) fn is_cut(&self) -> bool {
+        self.binary.is_within()
+    }
+
+    fn lines(&mut self, bytes: &[u8], places: &Places, sink: &mut impl Sink) {
+        for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+            if number > 0 {
+                self.end_value(places, sink);
+            }
+            self.json.feed(line, places, sink);
+        }
+    }
+
+    fn binary(&mut self, bytes: &[u8], places: &Places, sink: &mut impl Sink) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (read, after) = self.binary.read(rest);
+            rest = after;
+            match read {
+                Read::Payload(Payload::Event, run) => self.json.feed(run, places, sink),
+                Read::Payload(Payload::Chunk, run) => {
+                    let Self { chunk, json, .. } = self;
+                    chunk.feed(run, |decoded| json.feed(decoded, places, sink));
+                }
+                Read::Payload(Payload::Part, run) => self.part(run, places, sink),
+                Read::Exception => sink.something(Roles::ERROR, false),
+                Read::End(Payload::Event | Payload::Chunk) => {
+                    self.chunk.reset();
+                    self.end_value(places, sink);
+                }
+                Read::End(Payload::Part) | Read::More => {}
+            }
+        }
+        self.lost |= self.binary.is_lost();
+    }
+
+    /// A part of the stream that a container sends, cut anywhere: lines of JSON, or server-sent events.
+    fn part(&mut self, bytes: &[u8], places: &Places, sink: &mut impl Sink) {
+        if self.parts.is_none() {
+            let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+            self.parts = first.map(|first| match first {
+                b'{' | b'[' => Framing::Lines,
+                _ => Framing::Events,
+            });
+        }
+        match self.parts {
+            Some(Framing::Lines) => self.lines(bytes, places, sink),
+            Some(_) => self.events(bytes, places, sink),
+            None => {}
+        }
     }
 
     /// The body has ended.

@@ -10,6 +10,8 @@ mod moment;
 mod values;
 mod places;
 mod json;
+mod base64;
+mod event_stream;
 mod frames;
 mod tokens;
 

@@ -19,7 +19,6 @@ const LOAD_MAX: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug)]
 pub(super) struct Tokens {
     frames: Frames,
-    is_stream: bool,
     told: Told,
     /// When the first and the last piece of output came, since the request began.
     pieces: Option<(Duration, Duration)>,
@@ -61,12 +60,7 @@ impl Sink for Told {
 
 impl Tokens {
     pub(super) fn new(framing: Framing) -> Self {
-        Self {
-            frames: Frames::new(framing),
-            is_stream: framing.is_stream(),
-            told: Told::default(),
-            pieces: None,
-        }
+        Self { frames: Frames::new(framing), told: Told::default(), pieces: None }
     }
 
     /// A piece of the body has come, `at` since the request began.
@@ -87,7 +81,7 @@ impl Tokens {
         }
         let broken = self.broken(outcome);
         let outcome = if broken.is_some() { Outcome::ServerError } else { outcome };
-        let times = (outcome == Outcome::Ok && self.is_stream).then_some(self.pieces).flatten();
+        let times = (outcome == Outcome::Ok && self.frames.is_stream()).then_some(self.pieces).flatten();
         let usage = Usage {
             tokens: [self.told.input.unwrap_or(0), self.told.output.unwrap_or(0)],
             first_token_ns: times.map(|(first, _)| nanos(first)),
@@ -105,10 +99,11 @@ impl Tokens {
     fn broken(&self, outcome: Outcome) -> Option<Broken> {
         let finished = self.told.finished || self.frames.done;
         match outcome {
-            _ if !self.is_stream => None,
+            _ if !self.frames.is_stream() => None,
             Outcome::Ok | Outcome::ServerError if self.told.error => Some(Broken::Error),
             Outcome::ServerError => Some(Broken::Cut),
             // A stream that never had a piece is of a kind that is not known here.
+            Outcome::Ok if self.frames.is_cut() => Some(Broken::Unfinished),
             Outcome::Ok if self.told.pieces > 0 && !finished => Some(Broken::Unfinished),
             _ => None,
         }

@@ -25,6 +25,7 @@
 
 mod entry;
 mod models;
+mod inferred;
 mod polled;
 mod seen;
 mod known;
@@ -40,6 +41,7 @@ use weir_telemetry::{Evidence, Start};
 
 use crate::identify::ModelName;
 
+pub use inferred::Answer;
 pub use known::{By, Facts, Known};
 pub use models::{InferTicket, LoadTicket, Models};
 pub use polled::{MODELS_MAX as POLLED_MODELS_MAX, Polled, Told, Watched};

@@ -11,6 +11,7 @@ use weir_config::{Backend, Config, StateWord};
 use weir_telemetry::{Evidence, Start};
 
 use super::entry::{Account, Began, Entry, State};
+use super::inferred::{Answer, Inferred};
 use super::known::Called;
 use super::polled::{Told, Watched};
 use super::{Evicted, Load, LoadOutcome, LoadSettled, Room, Served, Settled};
@@ -32,6 +33,7 @@ pub struct Models {
     room: Arc<Room>,
     /// What its endpoints tell when they are asked.
     pub(super) watched: ArcSwap<Watched>,
+    inferred: Inferred,
 }
 
 #[derive(Debug)]
@@ -68,7 +70,7 @@ pub struct LoadTicket {
 
 impl Models {
     pub(super) fn new(room: Arc<Room>) -> Self {
-        Self { table: OnceLock::new(), room, watched: ArcSwap::default() }
+        Self { table: OnceLock::new(), room, watched: ArcSwap::default(), inferred: Inferred::default() }
     }
 
     /// A request for a model begins. `id` is the one that loads and unloads name.
@@ -170,6 +172,21 @@ impl Models {
         let of =
             |(id, entry): (&Arc<str>, &Arc<Entry>)| (Arc::clone(id), entry.with(|state| state.account()));
         parts.flat_map(|part| part.load().iter().map(of).collect::<Vec<_>>()).collect()
+    }
+
+    /// What is inferred from here on, if anything.
+    pub fn set_inferred(&self, settings: Option<&weir_config::Inferred>) {
+        self.inferred.set(settings);
+    }
+
+    /// The layer `inferred`: learns of a request that was answered well, and says how it was.
+    pub fn inferred_answered(&self, id: &str, answer: &Answer) -> Option<Start> {
+        self.inferred.answered(id, answer)
+    }
+
+    /// An unload passed through, and succeeded: for the layer `inferred`.
+    pub fn inferred_unloaded(&self, id: &str, now: Duration) {
+        self.inferred.unloaded(id, now);
     }
 
     /// A load call begins.

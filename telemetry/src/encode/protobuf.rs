@@ -74,6 +74,9 @@ impl Sink for Protobuf<'_> {
         if let Some(model) = series.model {
             label(&mut self.metric, "backend", &model.backend);
             label(&mut self.metric, series.named, &model.model);
+            if let Some(version) = &model.version {
+                label(&mut self.metric, "version", version);
+            }
             if let Some((name, value)) = &model.tier {
                 label(&mut self.metric, name, value);
             }

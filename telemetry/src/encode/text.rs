@@ -180,8 +180,9 @@ fn model_labels(model: &ModelSnapshot, named: &str, out: &mut String) {
         return out.push_str(&model.labels);
     }
     let renamed = [("backend", &model.backend), (named, &model.model)];
+    let version = model.version.as_ref().map(|version| ("version", version));
     let tier = model.tier.as_ref().map(|(label, tier)| (&**label, tier));
-    for (at, (name, value)) in renamed.into_iter().chain(tier).enumerate() {
+    for (at, (name, value)) in renamed.into_iter().chain(version).chain(tier).enumerate() {
         out.extend([if at > 0 { "," } else { "" }, name, "=\""]);
         escape::label_value(value, out);
         out.push('"');

@@ -136,6 +136,8 @@ pub struct Alert {
     pub backend: Arc<str>,
     /// The model's name.
     pub model: Arc<str>,
+    /// Its version, where versions are counted apart.
+    pub version: Option<Arc<str>>,
     /// Where it is on its way.
     pub phase: Phase,
     /// Since when the promise is broken, since the start of the process.

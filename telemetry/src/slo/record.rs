@@ -20,6 +20,8 @@ pub struct Standing {
     pub backend: Arc<str>,
     /// The model's name.
     pub model: Arc<str>,
+    /// Its version, where versions are counted apart.
+    pub version: Option<Arc<str>>,
     /// What is promised.
     pub rule: Arc<Rule>,
     /// Whether it is kept in its window.

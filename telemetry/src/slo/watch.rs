@@ -145,6 +145,7 @@ impl Watch {
             rule: Arc::clone(&promise.rule),
             backend: Arc::clone(&book.backend),
             model: Arc::clone(&book.name),
+            version: book.version.clone(),
             phase: clockwork.phase,
             since: clockwork.since,
             fired_at: clockwork.fired_at,

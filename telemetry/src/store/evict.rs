@@ -27,7 +27,7 @@ impl Ledger {
     pub(super) fn evict(&mut self, table: &Table, slots: &Slots, epoch: &AtomicU64) {
         let idle = self.settings.idle_after;
         let is_permanent = |book: &Book| {
-            book.pinned.is_some() || self.permanent.contains(&(book.model.backend, Arc::clone(&book.name)))
+            book.pinned.is_some() || self.permanent.contains(&(book.model.backend, Arc::clone(&book.key)))
         };
         let is_due =
             |book: &Book| book.is_asleep() && self.now >= book.active_at + idle && !is_permanent(book);
@@ -36,7 +36,7 @@ impl Ledger {
             return;
         }
         let mut books: Vec<_> = due.iter().filter_map(|model| self.books.remove(model.slot)).collect();
-        table.remove(books.iter().map(|book| (book.model.backend, &*book.name)));
+        table.remove(books.iter().map(|book| (book.model.backend, &*book.key)));
         for model in due {
             if let Some(slot) = slots.get(model.slot) {
                 slot.generation.store(model.generation.wrapping_add(1), Ordering::Release);

@@ -6,11 +6,12 @@
 //! [`rank::BURNING`](super::rank::BURNING) times.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::ledger::{Book, Ledger, Tier};
 use super::rank::Reason;
 use super::{BackendId, Store};
-use crate::encode::escape::label_pair;
+use crate::encode::escape::{label_pair, label_value};
 use crate::settings::Settings;
 
 /// Why a model is to be exported whatever its traffic.
@@ -36,6 +37,7 @@ impl Store {
     /// times and rates. `models_max` and `sharded_models_max` hold from the start. Call it after the configuration's
     /// backends were registered: a pin without a backend is one on each of them.
     pub fn apply(&self, config: &weir_config::Telemetry) {
+        self.versions_max.store(config.versions_per_model_max.into(), Ordering::Relaxed);
         self.ledger().retune(Settings::from(config));
         let backends: Vec<_> = self.ledger().backends.clone();
         for name in &backends {
@@ -109,9 +111,14 @@ impl Ledger {
     }
 }
 
-/// `backend="…",model="…"` and the group's label, escaped once for all scrapes to come.
+/// `backend="…",model="…"`, the version if it is counted apart, and the group's label, escaped once for all scrapes to come.
 pub(super) fn labels(book: &Book, group: Option<(Arc<str>, Arc<str>)>) -> Arc<str> {
     let mut labels = label_pair(&book.backend, &book.name);
+    if let Some(version) = &book.version {
+        labels.push_str(",version=\"");
+        label_value(version, &mut labels);
+        labels.push('"');
+    }
     if let Some((label, name)) = group {
         // Both are words of the configuration that need no escape.
         labels.extend([",", &label, "=\"", &name, "\""]);

@@ -16,6 +16,7 @@ use super::groups::{GroupId, Groups, Others};
 use super::model::{Slot, Slots};
 use super::rank::Reason;
 use super::sharding::Sets;
+use super::table::parts;
 use super::{BackendId, ModelRef, Reserved};
 use crate::numbers::Spec;
 use crate::settings::Settings;
@@ -30,6 +31,10 @@ pub(crate) struct Book {
     pub(crate) model: ModelRef,
     pub(crate) backend: Arc<str>,
     pub(crate) name: Arc<str>,
+    /// The version, where versions are counted apart.
+    pub(crate) version: Option<Arc<str>>,
+    /// What the table knows it by.
+    pub(crate) key: Arc<str>,
     /// `backend="…",model="…"`, escaped once for all scrapes to come.
     pub(crate) labels: Arc<str>,
     pub(crate) totals: Totals,
@@ -133,12 +138,19 @@ impl Ledger {
     }
 
     /// Opens a book for a model that has a slot now.
-    pub(crate) fn open(&mut self, model: ModelRef, name: &Arc<str>) {
+    pub(crate) fn open(&mut self, model: ModelRef, key: &Arc<str>) {
         let backend = self.backend_name(model.backend);
+        let (name, version) = match parts(key) {
+            (_, None) => (Arc::clone(key), None),
+            (name, Some(version)) => (name.into(), Some(version.into())),
+        };
+        let name = &name;
         let mut book = Book {
             model,
             backend,
             name: Arc::clone(name),
+            version,
+            key: Arc::clone(key),
             labels: "".into(),
             totals: Totals::default(),
             windows: Windows::default(),

@@ -44,7 +44,7 @@ mod export;
 mod view;
 mod promises;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -129,6 +129,8 @@ pub struct Store {
     /// Slots to be looked at by the next fold.
     wakes: Wakes,
     table: Table,
+    /// Versions of one model that have slots of their own.
+    versions_max: AtomicU32,
     /// Raised whenever something is taken back from the recorders; see [`Presence`].
     epoch: Arc<AtomicU64>,
     /// Workers whose recorder exists.
@@ -166,6 +168,7 @@ impl Store {
             slots: Slots::new(settings.models_max),
             wakes: Wakes::new(model::MODELS_FROM + settings.models_max),
             table: Table::new(settings.models_max),
+            versions_max: AtomicU32::new(settings.versions_per_model_max),
             epoch: Arc::new(AtomicU64::new(0)),
             taken: (0..workers).map(|_| AtomicBool::new(false)).collect(),
             presences: Mutex::new(Presences { here: Vec::new(), settled: vec![0; workers] }),
@@ -275,6 +278,16 @@ impl Store {
     fn admit(&self, backend: BackendId, name: &str) -> Admission {
         let make = |slot| self.slots.get_or_make(slot).map(|slot| self.mark(slot, backend, name)).is_some();
         self.table.admit(backend, name, make)
+    }
+
+    /// A version, and its model besides: what happens to a model and what servers tell of it has no version.
+    fn admit_version(&self, backend: BackendId, name: &str, version: &str) -> Admission {
+        if let other @ (Admission::Overflow | Admission::Refused) = self.admit(backend, name) {
+            return other;
+        }
+        let make = |slot| self.slots.get_or_make(slot).map(|slot| self.mark(slot, backend, name)).is_some();
+        let most = self.versions_max.load(Ordering::Relaxed);
+        self.table.admit_version(backend, (name, version), most, make)
     }
 
     fn publish(&self, ledger: &mut Ledger) {

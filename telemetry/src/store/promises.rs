@@ -89,6 +89,7 @@ impl Book {
         self.slo.iter().flat_map(|record| &record.promises).map(move |promise| Standing {
             backend: Arc::clone(&self.backend),
             model: Arc::clone(&self.name),
+            version: self.version.clone(),
             rule: Arc::clone(&promise.rule),
             verdict: promise.verdict(now),
             burn: promise.burn(now),

@@ -19,7 +19,7 @@ use super::exemplar::Exemplar;
 use super::lane::Lane;
 use super::model::{Slot, Slots};
 use super::sharding::{Lanes, Presence};
-use super::table::{Admission, Lookup, Map};
+use super::table::{Admission, Lookup, Map, OTHER_VERSIONS, versioned};
 use super::{BackendId, ModelRef, Reserved, Store};
 use crate::numbers::{Measure, Usage, ValueId};
 use crate::observation::{Lifecycle, Lifecycles, Observation, Start};
@@ -34,6 +34,8 @@ pub struct Recorder {
     slots: Slots,
     lanes: Lanes,
     epoch: Arc<AtomicU64>,
+    /// Where the key of a version is put together.
+    key: RefCell<String>,
     not_sync: PhantomData<Cell<()>>,
 }
 
@@ -42,7 +44,7 @@ impl Recorder {
         let table = RefCell::new(Cache::new(Arc::clone(&store.table.published)));
         let lanes = store.sets.of(presence.worker);
         let (slots, epoch) = (store.slots.clone(), Arc::clone(&store.epoch));
-        Self { store, table, presence, slots, lanes, epoch, not_sync: PhantomData }
+        Self { store, table, presence, slots, lanes, epoch, key: RefCell::default(), not_sync: PhantomData }
     }
 
     /// The model of that name, if it has a slot. A request for a name that has none begins under
@@ -56,6 +58,17 @@ impl Recorder {
     /// The same, also of a name that was admitted a moment ago; for what happens rarely, as it may take a lock.
     pub fn find(&self, backend: BackendId, name: &str) -> Option<ModelRef> {
         self.resolve(backend, name).or_else(|| self.store.table.find_any(backend, name))
+    }
+
+    /// The same for one version of a model: its own slot, or the one of the versions that have no room.
+    pub fn resolve_version(&self, backend: BackendId, name: &str, version: &str) -> Option<ModelRef> {
+        let (mut table, mut key) = (self.table.try_borrow_mut().ok()?, self.key.try_borrow_mut().ok()?);
+        let map = table.load();
+        let mut find = |version| {
+            let of = versioned(backend, name, version, &mut key);
+            map.get(&Lookup(of, &*key)).copied()
+        };
+        find(version).or_else(|| find(OTHER_VERSIONS))
     }
 
     /// The slot of a reserved name of that backend; arithmetic.
@@ -100,8 +113,17 @@ impl Recorder {
     ///
     /// Call it for successes alone: this is what keeps names made up by clients out of the table.
     pub fn admit(&self, backend: BackendId, name: &str) -> ModelRef {
+        self.admitted(backend, self.store.admit(backend, name))
+    }
+
+    /// The same for one version of a model.
+    pub fn admit_version(&self, backend: BackendId, name: &str, version: &str) -> ModelRef {
+        self.admitted(backend, self.store.admit_version(backend, name, version))
+    }
+
+    fn admitted(&self, backend: BackendId, admission: Admission) -> ModelRef {
         let begun = ModelRef::reserved(backend, Reserved::Unknown);
-        let model = match self.store.admit(backend, name) {
+        let model = match admission {
             Admission::Slot(model) => model,
             Admission::Overflow => ModelRef::reserved(backend, Reserved::Overflow),
             Admission::Refused => return begun,

@@ -27,6 +27,29 @@ pub(crate) struct Key {
     pub(crate) name: Arc<str>,
 }
 
+/// Raised in the backend of a key that has a version, so that no name of a model is ever taken for one.
+const VERSIONED: u16 = 1 << 15;
+
+/// Between model and version in such a key; in neither of them, as it is a control character.
+const BETWEEN: char = '\u{1f}';
+
+/// The version of those that have no room of their own.
+pub(crate) const OTHER_VERSIONS: &str = "__other__";
+
+/// The key of one version of a model: writes its name and gives its backend.
+pub(crate) fn versioned(backend: BackendId, model: &str, version: &str, name: &mut String) -> BackendId {
+    name.clear();
+    name.push_str(model);
+    name.push(BETWEEN);
+    name.push_str(version);
+    BackendId(backend.0 | VERSIONED)
+}
+
+/// The model and the version of a key.
+pub(crate) fn parts(key: &str) -> (&str, Option<&str>) {
+    key.split_once(BETWEEN).map_or((key, None), |(model, version)| (model, Some(version)))
+}
+
 /// The same, borrowed: a request looks up without owning anything.
 pub(crate) struct Lookup<'n>(pub(crate) BackendId, pub(crate) &'n str);
 
@@ -78,6 +101,8 @@ pub(crate) struct Table {
 #[derive(Debug)]
 struct Waiting {
     names: Map,
+    /// How many versions of a model have a slot; models with none are not in it.
+    versions: HashMap<Key, u32, RandomState>,
     /// Slots that had a tenant before, with the generation of the next, oldest first.
     free: VecDeque<(u32, u16)>,
     next: u32,
@@ -88,6 +113,7 @@ impl Table {
     pub(crate) fn new(models_max: u32) -> Self {
         let waiting = Waiting {
             names: Map::default(),
+            versions: HashMap::default(),
             free: VecDeque::new(),
             next: MODELS_FROM,
             end: MODELS_FROM + models_max,
@@ -110,17 +136,63 @@ impl Table {
             return self.find(backend, name).map_or_else(|| self.overflow(), Admission::Slot);
         }
         let mut waiting = self.lock();
-        // Both looks are under the lock that a publication holds: a name is in one of the two.
-        let known = waiting.names.get(&Lookup(backend, name)).copied().or_else(|| self.find(backend, name));
-        if let Some(model) = known {
+        if let Some(model) = self.known(&waiting, backend, name) {
             return Admission::Slot(model);
         }
+        self.give(&mut waiting, (backend, backend), name, make)
+    }
+
+    /// The same for one version of a model. From `versions_max` on they share one slot.
+    pub(crate) fn admit_version(
+        &self,
+        backend: BackendId,
+        (model, version): (&str, &str),
+        versions_max: u32,
+        make: impl FnOnce(u32) -> bool,
+    ) -> Admission {
+        if !is_admissible(model) || !is_admissible(version) {
+            return Admission::Refused;
+        }
+        let mut name = String::new();
+        let of = versioned(backend, model, version, &mut name);
+        let mut waiting = self.lock();
+        if let Some(model) = self.known(&waiting, of, &name) {
+            return Admission::Slot(model);
+        }
+        let count = waiting.versions.get(&Lookup(backend, model)).copied().unwrap_or(0);
+        if count >= versions_max {
+            versioned(backend, model, OTHER_VERSIONS, &mut name);
+            let others = self.known(&waiting, of, &name);
+            return others
+                .map_or_else(|| self.give(&mut waiting, (of, backend), &name, make), Admission::Slot);
+        }
+        let given = self.give(&mut waiting, (of, backend), &name, make);
+        if matches!(given, Admission::Slot(_)) {
+            *waiting.versions.entry(Key { backend, name: model.into() }).or_default() += 1;
+        }
+        given
+    }
+
+    /// Both looks are under the lock that a publication holds: a name is in one of the two.
+    fn known(&self, waiting: &Waiting, key: BackendId, name: &str) -> Option<ModelRef> {
+        waiting.names.get(&Lookup(key, name)).copied().or_else(|| self.find(key, name))
+    }
+
+    /// Gives a new name a slot; `of` is the backend of its key, and the model's.
+    fn give(
+        &self,
+        waiting: &mut Waiting,
+        of: (BackendId, BackendId),
+        name: &str,
+        make: impl FnOnce(u32) -> bool,
+    ) -> Admission {
         let Some((slot, generation)) = waiting.take().filter(|(slot, _)| make(*slot)) else {
             self.full.store(true, Ordering::Relaxed);
             return self.overflow();
         };
+        let (key, backend) = of;
         let model = ModelRef { slot, generation, backend };
-        waiting.names.insert(Key { backend, name: name.into() }, model);
+        waiting.names.insert(Key { backend: key, name: name.into() }, model);
         self.waiting_count.store(waiting.names.len(), Ordering::Release);
         Admission::Slot(model)
     }
@@ -146,10 +218,15 @@ impl Table {
     /// Takes names out of the published map. Their slots are not free before [`Table::free`].
     pub(crate) fn remove<'n>(&self, names: impl Iterator<Item = (BackendId, &'n str)>) {
         // The lock keeps a publication from bringing back an older map.
-        let _waiting = self.lock();
+        let mut waiting = self.lock();
         let mut map = Map::clone(&self.published.load());
         for (backend, name) in names {
-            map.remove(&Lookup(backend, name));
+            let (model, version) = parts(name);
+            let key = version.map_or(backend, |_| BackendId(backend.0 | VERSIONED));
+            map.remove(&Lookup(key, name));
+            if version.is_some_and(|version| version != OTHER_VERSIONS) {
+                waiting.forget_version(backend, model);
+            }
         }
         self.published.store(Arc::new(map));
     }
@@ -194,6 +271,15 @@ impl Table {
 }
 
 impl Waiting {
+    /// One version less of a model.
+    fn forget_version(&mut self, backend: BackendId, model: &str) {
+        let key = Lookup(backend, model);
+        match self.versions.get_mut(&key) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => _ = self.versions.remove(&key),
+        }
+    }
+
     /// A slot that was never used, else the one that has been free the longest.
     fn take(&mut self) -> Option<(u32, u16)> {
         if self.next < self.end {
@@ -248,6 +334,37 @@ mod tests {
         assert_eq!(table.admit(B, "e", |_| true), Admission::Overflow);
         assert!(matches!(table.admit(B, "b", |_| true), Admission::Slot(_)));
         assert_eq!((table.len(), table.overflowed()), (2, 3));
+    }
+
+    #[test]
+    fn versions_beyond_the_cap_share_a_slot_and_room_comes_back() {
+        let table = Table::new(100);
+        let admit = |version: &str| table.admit_version(B, ("m", version), 2, |_| true);
+        let (one, two, three) = (admit("1"), admit("2"), admit("3"));
+        assert!(one != two && two != three && admit("1") == one);
+        for hostile in 0..1000 {
+            assert_eq!(admit(&format!("x{hostile}")), three);
+        }
+        table.publish(|_, _| ());
+        assert_eq!((table.len(), admit("2"), admit("9")), (3, two, three));
+        table.remove([(B, "m\u{1f}1"), (B, "m\u{1f}__other__")].into_iter());
+        let four = admit("4");
+        assert!(four != three && admit("5") != four);
+        for bad in ["", "a\nb", "__other__", "a\u{1f}b"] {
+            assert_eq!(admit(bad), Admission::Refused);
+        }
+    }
+
+    #[test]
+    fn a_model_called_like_a_key_of_a_version_is_none() {
+        let table = Table::new(10);
+        let version = table.admit_version(B, ("m", "1"), 2, |_| true);
+        table.publish(|_, _| ());
+        assert_eq!(table.find(B, "m\u{1f}1"), None);
+        assert_eq!(table.admit(B, "m\u{1f}1", |_| true), Admission::Refused);
+        let mut name = String::new();
+        let of = versioned(B, "m", "1", &mut name);
+        assert_eq!(table.find(of, &name).map(Admission::Slot), Some(version));
     }
 
     #[test]

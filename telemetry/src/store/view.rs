@@ -80,7 +80,8 @@ impl Store {
                 model.totals.merge(tail);
             }
             model.tier = ledger.groups.label(book.group);
-            model.resident = residents.get(&book.backend).and_then(|of| of.get(&book.name)).copied();
+            let resident = || residents.get(&book.backend)?.get(&book.name).copied();
+            model.resident = if book.version.is_none() { resident() } else { None };
             model.promised = book.promised(ledger.now);
             model.exemplars =
                 self.slots.get(book.model.slot).map_or([None; EXEMPLARS], model::Slot::exemplars);

@@ -69,6 +69,7 @@ fn the_server_knows_a_renamed_model_by_what_the_request_said() {
             name: name(said),
             resident: resident.map(name),
             version: None,
+            by_version: false,
             origin: Origin::Header,
         };
         let Identity { name, resident, .. } = short.rename(identity);

@@ -4,16 +4,23 @@ use weir_config::Config;
 
 use super::*;
 
+mod clouds;
+
 /// The places of an embedded dialect.
 fn places(dialect: &str) -> Places {
     Places::new(&Config::default().dialect(dialect).unwrap().usage)
 }
 
 /// Reads frames that come 10 ms after each other.
-fn ended(dialect: &str, framing: Framing, frames: &[&str], outcome: Outcome) -> (Outcome, Usage) {
+fn ended<F: AsRef<[u8]>>(
+    dialect: &str,
+    framing: Framing,
+    frames: &[F],
+    outcome: Outcome,
+) -> (Outcome, Usage) {
     let (mut tokens, places) = (Tokens::new(framing), places(dialect));
     for (n, frame) in frames.iter().enumerate() {
-        tokens.piece(frame.as_bytes(), Duration::from_millis(10 * (n as u64 + 1)), &places);
+        tokens.piece(frame.as_ref(), Duration::from_millis(10 * (n as u64 + 1)), &places);
     }
     tokens.end(outcome, &places)
 }
