@@ -6,6 +6,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::remote::Remote;
 use crate::units::{DurationText, duration, duration_within};
 use crate::url::Url;
 
@@ -14,12 +15,12 @@ use crate::url::Url;
 #[serde(default, deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Alerts {
-    /// Alertmanagers, each told everything: `http://HOST:PORT`, before the path `/api/v2/alerts`. Default none; at most 16.
-    #[garde(length(max = 16))]
-    pub alertmanagers: Vec<Url>,
+    /// Alertmanagers, each told everything; `url` is what stands before `/api/v2/alerts`. Default none; at most 16.
+    #[garde(length(max = 16), dive)]
+    pub alertmanagers: Vec<Remote>,
     /// Webhooks, in the form of Alertmanager's own webhook messages. Default none; at most 16.
-    #[garde(length(max = 16))]
-    pub webhooks: Vec<Url>,
+    #[garde(length(max = 16), dive)]
+    pub webhooks: Vec<Remote>,
     /// Labels of every alert, for routes and to tell gateways apart. Default none; at most 32.
     #[garde(length(max = 32), dive)]
     pub labels: Vec<AlertLabel>,

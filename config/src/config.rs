@@ -15,6 +15,7 @@ use crate::backend::Backend;
 use crate::dialect::Dialect;
 use crate::embedded;
 use crate::listen::{Drain, Forward, Listener};
+use crate::push::Export;
 use crate::route::Route;
 use crate::slo::Slo;
 use crate::telemetry::{Identify, Log, Telemetry};
@@ -64,6 +65,9 @@ pub struct Config {
     /// Where alerts about it go.
     #[garde(dive)]
     pub alerts: Alerts,
+    /// Where metrics are pushed.
+    #[garde(dive)]
+    pub export: Export,
     /// How weir stops.
     #[garde(dive)]
     pub drain: Drain,
@@ -91,6 +95,7 @@ impl Default for Config {
             telemetry: Telemetry::default(),
             slos: Vec::new(),
             alerts: Alerts::default(),
+            export: Export::default(),
             drain: Drain::default(),
             log: Log::default(),
             access_log: None,

@@ -181,6 +181,7 @@ fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Array(items) => items.is_empty(),
+        Value::Object(keys) => keys.is_empty(),
         Value::String(text) => text.is_empty(),
         _ => false,
     }

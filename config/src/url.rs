@@ -1,4 +1,4 @@
-//! An address that weir itself sends something to or links to: `http://HOST:PORT/PATH`.
+//! An address that weir itself sends something to or links to: `http://HOST:PORT/PATH`, or `https://`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::endpoint::{Endpoint, EndpointError};
+use crate::endpoint::{Endpoint, EndpointError, Transport};
 
-/// `http://HOST[:PORT][/PATH][?QUERY]`; no user, no fragment.
+/// `http[s]://HOST[:PORT][/PATH][?QUERY]`; no user, no fragment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Url {
     /// The server.
@@ -23,6 +23,9 @@ pub enum UrlError {
     /// What stands before the path is no server's address.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// It is a Unix socket's.
+    #[error("an address here is `http://HOST:PORT` or `https://HOST:PORT`; Unix sockets cannot be used")]
+    Socket,
     /// The path has a character that none may have, or is too long.
     #[error("a path has at most 2048 printable ASCII characters, without spaces and `#`")]
     Path,
@@ -32,6 +35,9 @@ impl FromStr for Url {
     type Err = UrlError;
 
     fn from_str(text: &str) -> Result<Self, UrlError> {
+        if text.starts_with("unix:") {
+            return Err(UrlError::Socket);
+        }
         let after = text.find("://").map_or(0, |at| at + 3);
         let cut = text.get(after..).and_then(|rest| rest.find(['/', '?', '#'])).map(|at| after + at);
         let (server, path) = text.split_at_checked(cut.unwrap_or(text.len())).unwrap_or((text, ""));
@@ -43,9 +49,25 @@ impl FromStr for Url {
     }
 }
 
+impl Default for Url {
+    /// No address: what stands where a required one is missing, until the checks have said so.
+    fn default() -> Self {
+        let endpoint = Endpoint { host: String::new(), port: 0, transport: Transport::Tcp };
+        Self { endpoint, path: String::new() }
+    }
+}
+
+impl Url {
+    pub(crate) const fn is_none(&self) -> bool {
+        self.endpoint.host.is_empty()
+    }
+}
+
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.endpoint, self.path)
+        let endpoint = self.endpoint.to_string();
+        let default = if self.endpoint.tls() { ":443" } else { ":80" };
+        write!(f, "{}{}", endpoint.strip_suffix(default).unwrap_or(&endpoint), self.path)
     }
 }
 
@@ -71,7 +93,7 @@ impl schemars::JsonSchema for Url {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[hH][tT][tT][pP]://[^#@ ]+$|\\$\\{" })
+        schemars::json_schema!({ "type": "string", "pattern": "^[hH][tT][tT][pP][sS]?://[^#@ ]+$|\\$\\{" })
     }
 }
 
@@ -83,8 +105,10 @@ mod tests {
     fn servers_with_and_without_a_path_are_read_and_written_back() {
         for (text, path, shown) in [
             ("http://a:9093", "", "http://a:9093"),
-            ("http://A/x?y=z", "/x?y=z", "http://a:80/x?y=z"),
+            ("http://A/x?y=z", "/x?y=z", "http://a/x?y=z"),
             ("http://[::1]:1/", "/", "http://[::1]:1/"),
+            ("HTTPS://a:443/x", "/x", "https://a/x"),
+            ("https://a:80", "", "https://a:80"),
         ] {
             let url: Url = text.parse().unwrap();
             assert_eq!((url.path.as_str(), url.to_string().as_str()), (path, shown));
@@ -97,6 +121,7 @@ mod tests {
             ("", EndpointError::Scheme.into()),
             ("a:9093", EndpointError::Scheme.into()),
             ("ftp://a", EndpointError::Scheme.into()),
+            ("unix:/run/a.sock", UrlError::Socket),
             ("http://user:secret@a/", EndpointError::User.into()),
             ("http://a:1?x", UrlError::Path),
             ("http://a:1/x y", UrlError::Path),

@@ -16,6 +16,7 @@ use weir_telemetry::{Process, Store};
 
 use crate::admin::{Side, Token, TokenError};
 use crate::alerts::Clock;
+use crate::export::Lines;
 use crate::front::TlsDoor;
 use crate::life::{self, Ask, Control, Ended, Fleet, Inherited, Present, Sockets, Source};
 use crate::live::{CompileError, Live, Shared};
@@ -92,6 +93,8 @@ pub struct State {
     pub store: Arc<Store>,
     /// Gateway-wide metrics.
     pub process: Process,
+    /// What CloudWatch was told last.
+    pub emf: Lines,
     /// The residency table.
     pub residency: Residency,
     /// The swapped configuration.
@@ -232,6 +235,7 @@ fn state(config: Config, count: usize, asks: mpsc::UnboundedSender<Ask>) -> Resu
         clock: Clock::now(),
         shared: Shared::new(Live::compile(config, 1, &store, &residency)?),
         told: Mutex::default(),
+        emf: Lines::default(),
         residency,
         store,
         process,

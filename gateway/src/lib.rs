@@ -3,7 +3,7 @@
 //! The request path, in its order: `front` (sockets) → `proxy` (the spine) → `identify` (whose model?) → `upstream` (ask a backend) →
 //! `classify` (hot or cold?) → `body` (relay) → one observation when the `exchange` is settled. Called on it: `numbers` (what answers
 //! tell of themselves), `sign` (for AWS). Beside it: `residency` (what is loaded where), `admin` (ask and scrape), `alerts` (tell
-//! people), `life` (start, reload, drain), `control` (telemetry's ticker), `explain`
+//! people), `export` (push metrics), `life` (start, reload, drain), `control` (telemetry's ticker), `explain`
 //! (what would become of a request?), `demo`.
 
 pub mod cli;
@@ -36,6 +36,7 @@ pub mod residency;
 pub mod poll;
 pub mod admin;
 pub mod alerts;
+pub mod export;
 pub mod seat;
 pub mod explain;
 pub mod demo;

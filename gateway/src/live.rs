@@ -11,13 +11,15 @@ use weir_config::{Config, Endpoint, Forward, Identify, Pool, Timeouts, UpstreamP
 use weir_telemetry::{BackendId, Store};
 
 use crate::access;
+use crate::alerts::Receiver;
 use crate::classify::StartRules;
+use crate::export::{self, Otlp};
 use crate::identify::{Found, Matcher, Versions};
 use crate::message::RequestParts as Parts;
 use crate::net::tls::{self, ClientTls};
 use crate::numbers::NumberRules;
 use crate::residency::{Models, Residency};
-use crate::sign::{HostError, Signer};
+use crate::sign::{HostError, Keys, Signer};
 
 /// The swapped configuration, and a number that tells workers cheaply whether it changed.
 #[derive(Debug)]
@@ -39,6 +41,10 @@ pub struct Live {
     pub endpoints: Vec<Target>,
     /// Where requests leave their lines, if they do.
     pub access: Option<Arc<access::Log>>,
+    /// Who is told of alerts.
+    pub receivers: Vec<Receiver>,
+    /// Where metrics are pushed by OTLP, if anywhere.
+    pub otlp: Option<Otlp>,
     routes: Vec<Route>,
 }
 
@@ -141,12 +147,18 @@ pub enum RouteMisfit {
     Header,
 }
 
-/// A configuration that was valid but cannot be compiled: a bug in the checks, said plainly.
+/// A configuration that was valid but cannot be compiled: a file that it names does not do, or a bug in the checks.
 #[derive(Debug, thiserror::Error)]
-#[error("backend {backend:?}: {message}")]
+#[error("{place}: {message}")]
 pub struct CompileError {
-    backend: String,
+    place: String,
     message: String,
+}
+
+impl CompileError {
+    fn of(place: &str, error: &dyn std::error::Error) -> Self {
+        Self { place: place.to_owned(), message: error.to_string() }
+    }
 }
 
 impl Shared {
@@ -205,16 +217,15 @@ impl Live {
             })
         });
         let routes = routes.collect();
+        let receivers = Receiver::all(&config.alerts).map_err(|error| CompileError::of("alerts", &error))?;
+        let otlp = otlp(&config)?;
         store.promise(&config.slos, &config.alerts);
         let access = config.access_log.as_ref().map(access::Log::start).transpose();
-        let access = access.map_err(|error| CompileError {
-            backend: String::new(),
-            message: format!("the access log's thread: {error}"),
-        })?;
+        let access = access.map_err(|error| CompileError::of("the access log's thread", &error))?;
         for (live, backend) in backends.iter().zip(&config.backends) {
             live.models.watch(&config, backend);
         }
-        Ok(Self { generation, backends, endpoints, access, routes, config })
+        Ok(Self { generation, backends, endpoints, access, receivers, otlp, routes, config })
     }
 
     /// What is forwarded and added to heads.
@@ -225,6 +236,12 @@ impl Live {
     /// The limits of identification.
     pub fn identify(&self) -> &Identify {
         &self.config.identify
+    }
+
+    /// Whose credentials have to be kept fresh.
+    pub fn keys(&self) -> impl Iterator<Item = &Arc<Keys>> {
+        let of_backends = self.backends.iter().filter_map(|backend| Some(backend.signer.as_ref()?.keys()));
+        of_backends.chain(self.otlp.iter().filter_map(Otlp::keys))
     }
 
     /// Chooses the backend: the first route that matches; without routes the first backend whose dialect knows the request;
@@ -299,6 +316,22 @@ fn is_within(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// A variable of the environment that cannot be used is said, and keeps nobody from starting; a file that the configuration names does.
+fn otlp(config: &Config) -> Result<Option<Otlp>, CompileError> {
+    match export::settle(&config.export, &|name| std::env::var(name).ok()) {
+        Ok(None) => Ok(None),
+        Ok(Some(settled)) => {
+            let sign = config.export.otlp.as_ref().and_then(|otlp| otlp.sign.as_ref());
+            let otlp = Otlp::new(settled, sign);
+            Ok(Some(otlp.map_err(|error| CompileError::of("export.otlp", &error))?))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "metrics are not pushed");
+            Ok(None)
+        }
+    }
+}
+
 fn compile_backend(
     config: &Config,
     backend: &weir_config::Backend,
@@ -306,7 +339,7 @@ fn compile_backend(
     store: &Store,
     models: Arc<Models>,
 ) -> Result<Backend, CompileError> {
-    let failed = |message: String| CompileError { backend: backend.name.clone(), message };
+    let failed = |message: String| CompileError { place: format!("backend {:?}", backend.name), message };
     let dialect = config
         .dialect(&backend.dialect)
         .ok_or_else(|| failed(format!("no dialect {:?}", backend.dialect)))?;

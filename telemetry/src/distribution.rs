@@ -76,6 +76,11 @@ impl Distribution {
         self.counts.iter().enumerate().map(|(at, count)| (self.first + at, count))
     }
 
+    /// What stands for each cell that was hit, nanoseconds, and how often it was.
+    pub(crate) fn points(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.cells().filter(|(_, count)| *count > 0).map(|(cell, count)| (estimate(cell), count))
+    }
+
     /// How many lie up to each of ascending bounds, which are given as [`grid::cells_up_to`] does.
     ///
     /// [`grid::cells_up_to`]: crate::store::grid::cells_up_to

@@ -16,7 +16,9 @@ pub mod names;
 pub mod process;
 
 pub use distribution::Distribution;
+pub use encode::emf::{Emf, EmfSettings};
 pub use encode::gpu::Gpu;
+pub use encode::otlp::{OTLP_CONTENT_TYPE, OtlpSettings, encode_otlp, otlp_rejected};
 pub use encode::protobuf::{PROTOBUF_CONTENT_TYPE, encode_protobuf, encode_protobuf_of_text};
 pub use encode::resident::{Resident, Residents};
 pub use encode::tail::{Tail, TailModel, encode_tail};

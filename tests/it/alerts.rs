@@ -7,12 +7,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_config::{AlertLabel, Percent, Slo};
+use weir_config::{AlertLabel, Alerts, Percent, Slo, Url};
 use weir_tests::backend::{self, Backend, Wire};
 use weir_tests::client::{self, Client};
 use weir_tests::gateway::{self, Gateway};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A receiver that hands every message to the test, after `script` had its way with the connection.
 fn receiver(
@@ -48,28 +48,34 @@ fn errors() -> Slo {
     }
 }
 
-/// A gateway before a model that fails while it is told to, and tells the receivers.
 fn serving(webhooks: &[SocketAddr], managers: &[SocketAddr]) -> (Gateway, &'static AtomicBool) {
+    let url = |address: &SocketAddr, path: &str| format!("http://{address}{path}").parse::<Url>().unwrap();
+    serving_with(|alerts| {
+        alerts.webhooks = webhooks.iter().map(|address| url(address, "/hook?x=1").into()).collect();
+        alerts.alertmanagers = managers.iter().map(|address| url(address, "/prefix/").into()).collect();
+    })
+}
+
+/// A gateway before a model that fails while it is told to, and tells the receivers.
+pub(crate) fn serving_with(change: impl FnOnce(&mut Alerts)) -> (Gateway, &'static AtomicBool) {
     let fails: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
     let backend = Backend::answering(move |seen| {
         let is_bad = seen.head.contains("/models/bad/") && fails.load(Ordering::Relaxed);
         if is_bad { backend::answer("500 Internal Server Error", "", "") } else { backend::ok("{}") }
     });
-    let url = |address: &SocketAddr, path: &str| format!("http://{address}{path}").parse().unwrap();
     let gateway = Gateway::with("triton", backend.address, |config| {
         config.slos = vec![errors()];
-        config.alerts.webhooks = webhooks.iter().map(|address| url(address, "/hook?x=1")).collect();
-        config.alerts.alertmanagers = managers.iter().map(|address| url(address, "/prefix/")).collect();
         config.alerts.timeout = Duration::from_millis(200);
         config.alerts.resend_every = Duration::from_secs(1);
         config.alerts.retry_after_max = Duration::from_secs(1);
         config.alerts.labels = vec![AlertLabel { name: "cluster".to_owned(), value: "prod".to_owned() }];
+        change(&mut config.alerts);
     });
     (gateway, fails)
 }
 
 /// Sends requests for both models until the alert is in the phase.
-fn ask_until(gateway: &Gateway, phase: &str) {
+pub(crate) fn ask_until(gateway: &Gateway, phase: &str) {
     let mut client = Client::connect(gateway.address);
     gateway::wait(phase, || {
         for model in ["good", "bad"] {
@@ -123,7 +129,7 @@ fn a_webhook_is_told_once_that_an_alert_fires_and_once_that_it_is_over() {
 }
 
 /// A failure has no name before the model's first success.
-fn ask_until_known(gateway: &Gateway) {
+pub(crate) fn ask_until_known(gateway: &Gateway) {
     assert_eq!(client::post(gateway.address, "/v2/models/bad/infer", "{}").status, 200);
 }
 
@@ -204,6 +210,34 @@ fn nobody_is_told_of_what_ends_in_a_drain() {
     gateway.drain();
     gateway.wait_drained();
     assert!(hears.recv_timeout(Duration::from_secs(1)).is_err());
+}
+
+/// A model that is summed up as `__other__`: no series has its name, and its promise holds all the same.
+#[test]
+fn a_model_of_the_tail_has_its_verdict_its_burn_rates_and_its_alert() {
+    let (address, hears) = receiver(|_| true);
+    let fails: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+    let backend = Backend::answering(move |seen| {
+        let is_bad = seen.head.contains("/models/bad/") && fails.load(Ordering::Relaxed);
+        if is_bad { backend::answer("500 Internal Server Error", "", "") } else { backend::ok("{}") }
+    });
+    let gateway = Gateway::with("triton", backend.address, |config| {
+        config.slos = vec![Slo { burn_alerts: true, budget: Duration::from_secs(3600), ..errors() }];
+        config.telemetry.top_models = 0;
+        config.telemetry.series_budget = 1;
+        config.alerts.webhooks = vec![format!("http://{address}").parse::<Url>().unwrap().into()];
+    });
+    ask_until_known(&gateway);
+    fails.store(true, Ordering::Relaxed);
+    ask_until(&gateway, "firing");
+    assert_eq!(hears.recv_timeout(PATIENCE).unwrap().1["alerts"][0]["labels"]["model"], "bad");
+    let scrape = client::get(gateway.admin, "/metrics").body_text();
+    assert!(!scrape.contains("model=\"bad\"") && scrape.contains("model=\"__other__\""), "{scrape}");
+    let body: Value =
+        serde_json::from_str(&client::get(gateway.admin, "/api/v1/slos?model=bad").body_text()).unwrap();
+    let rates = body["models"][0]["burn_rates"].as_object().unwrap();
+    assert_eq!(rates.len(), 7, "{body}");
+    assert!(rates.values().any(|rate| rate.as_f64().is_some_and(|rate| rate > 14.4)), "{body}");
 }
 
 #[test]

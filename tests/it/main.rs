@@ -20,6 +20,8 @@ mod values;
 mod state;
 mod tokens;
 mod alerts;
+mod receivers;
+mod exporters;
 mod sign;
 mod drain;
 mod h2;

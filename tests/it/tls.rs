@@ -22,7 +22,7 @@ use weir_tests::gateway::{Gateway, wait};
 
 use authority::{Authority, GET, chain, exchange, key};
 
-fn with_tls(tls: ListenTls) -> impl FnOnce(&mut Config) {
+pub(crate) fn with_tls(tls: ListenTls) -> impl FnOnce(&mut Config) {
     move |config| config.listeners.first_mut().unwrap().tls = Some(tls)
 }
 

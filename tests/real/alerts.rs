@@ -137,7 +137,7 @@ fn a_model_that_turns_slow_is_told_by_weir_and_by_prometheus_and_no_other_is() {
     let (_alertmanager, alertmanager) = start_alertmanager(&hook);
     let yaml = format!(
         "backends: [{{dialect: triton, endpoints: [\"http://{}\"]}}]\n{SLOS}\n\
-         alerts: {{alertmanagers: [\"{alertmanager}\"], resend_every: 1s, labels: [{{name: via, value: weir}}]}}\n",
+         alerts: {{alertmanagers: [{{url: \"{alertmanager}\"}}], resend_every: 1s, labels: [{{name: via, value: weir}}]}}\n",
         backend.address
     );
     let weir = Weir::serve_file(&yaml);

@@ -93,7 +93,8 @@ impl Authority {
         CertificateFiles { cert: cert.display().to_string(), key: key_path.display().to_string() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// Where one of its files is.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }

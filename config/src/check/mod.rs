@@ -9,12 +9,16 @@ mod states;
 mod export;
 mod dialects;
 mod slos;
+mod remotes;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
 pub(crate) use dialects::{dialect, dialects};
-pub(crate) use words::{error_status, field_path, header_value, host_pattern, label_name, name, token};
+pub(crate) use words::{
+    error_status, field_path, header_value, host_pattern, label_name, name, printable, region, remote_header,
+    token, user_name, visible,
+};
 
 use crate::address::ListenAddress;
 use crate::backend::Backend;
@@ -106,6 +110,8 @@ pub(crate) fn config(config: &Config, doubt: Doubt) -> Vec<Finding> {
     export::telemetry(&config.telemetry, &names, doubt, &mut findings);
     dialects(&config.dialects, doubt, &mut findings);
     slos::slos(config, &names, doubt, &mut findings);
+    remotes::alerts(&config.alerts, &mut findings);
+    remotes::export(config, &mut findings);
     findings.0
 }
 

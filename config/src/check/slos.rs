@@ -6,9 +6,13 @@ use std::collections::{BTreeMap, HashSet};
 use super::{Doubt, Findings, did_you_mean};
 use crate::backend::Backend;
 use crate::config::Config;
+use crate::glob::globs_meet;
 use crate::slo::{SLO_LIMITS_MAX, SLO_NAMES_MAX, Slo};
 use crate::units::duration_text;
 use crate::values::Kept;
+
+/// Letters that are compared to find globs that name a model equally exactly; a file that needs more is not looked through.
+const TIES_EFFORT_MAX: usize = 20_000_000;
 
 pub(super) fn slos(config: &Config, backends: &HashSet<&str>, doubt: Doubt, findings: &mut Findings) {
     let slos = &config.slos;
@@ -43,6 +47,7 @@ pub(super) fn slos(config: &Config, backends: &HashSet<&str>, doubt: Doubt, find
             findings.add_with(place, message, Some("SLOs that add up have names of their own".to_owned()));
         }
     }
+    ties(slos, findings);
     let limited = firsts.values().filter(|(_, slo)| slo.has_limit()).count();
     if firsts.len() > SLO_NAMES_MAX {
         findings
@@ -86,6 +91,38 @@ fn one(slo: &Slo, path: &str, backends: &HashSet<&str>, doubt: Doubt, findings: 
     if slo.window > slo.budget {
         let budget = duration_text(slo.budget);
         findings.add(format!("{path}.window"), format!("it is longer than the whole `budget` of `{budget}`"));
+    }
+}
+
+/// A name, a backend, and how many letters of a model's name a glob gives.
+type Group<'s> = (&'s str, Option<&'s str>, usize);
+
+/// Two globs that name some models equally exactly: which of their promises holds would hang on the order in the file.
+fn ties(slos: &[Slo], findings: &mut Findings) {
+    let is_glob = |pattern: &&String| pattern.contains(['*', '?']);
+    let letters = |pattern: &str| pattern.chars().filter(|c| !matches!(c, '*' | '?')).count();
+    let mut groups: BTreeMap<Group<'_>, Vec<(usize, &str)>> = BTreeMap::new();
+    let mut effort = 0;
+    for (i, slo) in slos.iter().enumerate() {
+        for (at, pattern) in slo.models.iter().enumerate().filter(|(_, pattern)| is_glob(pattern)) {
+            let group = groups.entry((&slo.name, slo.backend.as_deref(), letters(pattern))).or_default();
+            for (before, other) in group.iter().filter(|(before, other)| *before != i && other != pattern) {
+                effort += other.len() * pattern.len();
+                if effort > TIES_EFFORT_MAX {
+                    return;
+                }
+                if globs_meet(other, pattern) {
+                    let message = format!(
+                        "`{pattern}` and `{other}` of `slos[{before}]`, which is called `{}` too, name some models equally exactly",
+                        slo.name
+                    );
+                    let help = "name those models by a longer glob, or each by its own name";
+                    findings.add_with(format!("slos[{i}].models[{at}]"), message, Some(help.to_owned()));
+                    break;
+                }
+            }
+            group.push((i, pattern));
+        }
     }
 }
 

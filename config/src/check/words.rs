@@ -60,6 +60,67 @@ pub(crate) fn host_pattern(value: &str, _: &()) -> garde::Result {
     Err(garde::Error::new("a host is a name such as `weir.example.org` or `*.example.org`, without a port"))
 }
 
+/// A user's name for basic authentication, which ends at the colon (RFC 7617 §2).
+pub(crate) fn user_name(value: &str, _: &()) -> garde::Result {
+    let fits = value.bytes().all(|b| (b.is_ascii_graphic() || b == b' ') && b != b':');
+    if fits && (1..=256).contains(&value.len()) {
+        return Ok(());
+    }
+    Err(garde::Error::new("a user is 1 to 256 visible ASCII characters without `:`"))
+}
+
+/// A header's value as weir sends it.
+pub(crate) fn printable(value: &str, _: &()) -> garde::Result {
+    if (1..=8192).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
+        return Ok(());
+    }
+    Err(garde::Error::new("it is 1 to 8192 visible ASCII characters and spaces"))
+}
+
+/// The name of a header that a user may add to what weir sends: none that frames the message or has a key of its own.
+pub(crate) fn remote_header(value: &str, _: &()) -> garde::Result {
+    const OURS: [&str; 11] = [
+        "authorization",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    token(value, &())?;
+    if OURS.iter().any(|ours| value.eq_ignore_ascii_case(ours)) {
+        return Err(garde::Error::new(
+            "weir writes this header itself; for `Authorization` there are `authorization` and `basic_auth`",
+        ));
+    }
+    Ok(())
+}
+
+/// A region of AWS, or one of its services.
+pub(crate) fn region(value: &str, _: &()) -> garde::Result {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=64).contains(&value.len()) && value.bytes().all(fits) {
+        return Ok(());
+    }
+    Err(garde::Error::new("it is 1 to 64 lower-case letters, digits and `-`, such as `eu-central-1`"))
+}
+
+/// A name of visible ASCII.
+pub(crate) fn visible(value: &str, _: &()) -> garde::Result {
+    if (1..=255).contains(&value.len())
+        && value.bytes().all(|b| b.is_ascii_graphic())
+        && !value.starts_with(':')
+    {
+        return Ok(());
+    }
+    Err(garde::Error::new("it is 1 to 255 visible ASCII characters, no colon first"))
+}
+
 /// A header's value to compare with.
 pub(crate) fn header_value(value: &str, _: &()) -> garde::Result {
     if (1..=8192).contains(&value.len()) {
@@ -107,6 +168,22 @@ mod tests {
             (false, label_name("1st", &())),
             (false, label_name("a-b", &())),
             (false, label_name("model", &())),
+            (true, user_name("weir 1", &())),
+            (false, user_name("a:b", &())),
+            (false, user_name("", &())),
+            (true, printable("Team A", &())),
+            (false, printable("a\r\nb", &())),
+            (false, printable("", &())),
+            (true, remote_header("X-Scope-OrgID", &())),
+            (false, remote_header("Host", &())),
+            (false, remote_header("a b", &())),
+            (true, region("eu-central-1", &())),
+            (false, region("", &())),
+            (false, region("EU", &())),
+            (true, visible("service.name", &())),
+            (false, visible("", &())),
+            (false, visible(":a", &())),
+            (false, visible("a b", &())),
             (true, host_pattern("weir.example.org", &())),
             (true, host_pattern("*.svc", &())),
             (false, host_pattern("*", &())),

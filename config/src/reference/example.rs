@@ -14,6 +14,8 @@ use crate::export::{Pin, Profile, Tier};
 use crate::gpu::{GpuFigure, GpuMetric, GpuPage};
 use crate::inferred::Inferred;
 use crate::naming::{NameMap, Naming};
+use crate::push::{Emf, Export, ExportSign, NamedText, Otlp};
+use crate::remote::{Authorization, BasicAuth, Remote, RemoteHeader};
 use crate::route::{HeaderMatch, Route};
 use crate::sign::Sign;
 use crate::slo::{LatencyTarget, Slo, StalenessTarget};
@@ -22,6 +24,7 @@ use crate::state::{StateSource, StateWord};
 use crate::telemetry::Telemetry;
 use crate::tls::{CertificateFiles, ListenTls, UpstreamTls};
 use crate::units::{Bytes, Percent};
+use crate::url::Url;
 use crate::usage::Usage;
 use crate::values::{Kept, ValueRule, ValueSource, ValueUnit};
 
@@ -109,6 +112,7 @@ pub(super) fn sample() -> Config {
     }];
     config.slos = slos();
     config.alerts = alerts();
+    config.export = export();
     config
 }
 
@@ -232,13 +236,50 @@ fn slos() -> Vec<Slo> {
 
 fn alerts() -> Alerts {
     let url = |text: &str| text.parse().ok();
+    let text = |text: &str| Some(text.to_owned());
+    let header = |value, value_file| RemoteHeader { name: "x-scope-orgid".to_owned(), value, value_file };
+    let manager = |url: Url| Remote {
+        tls: Some(UpstreamTls { ca: text("/etc/weir/servers.pem"), ..UpstreamTls::default() }),
+        authorization: Some(Authorization {
+            credentials_file: "/etc/weir/alertmanager.token".to_owned(),
+            ..Authorization::default()
+        }),
+        headers: vec![header(text("team-a"), None)],
+        ..Remote::from(url)
+    };
+    let bridge = |url: Url| Remote {
+        basic_auth: Some(BasicAuth {
+            username: "weir".to_owned(),
+            password_file: "/etc/weir/bridge.password".to_owned(),
+        }),
+        headers: vec![header(None, text("/etc/weir/tenant.key"))],
+        ..Remote::from(url)
+    };
     Alerts {
         labels: vec![AlertLabel { name: "cluster".to_owned(), value: "prod".to_owned() }],
-        alertmanagers: url("http://alertmanager:9093").into_iter().collect(),
-        webhooks: url("http://chat-bridge:8000/weir").into_iter().collect(),
+        alertmanagers: url("https://alertmanager:9093").into_iter().map(manager).collect(),
+        webhooks: url("http://chat-bridge:8000/weir").into_iter().map(bridge).collect(),
         external_url: url("http://weir.example.org:9901"),
         runbooks: url("http://wiki.example.org/runbooks/"),
         ..Alerts::default()
+    }
+}
+
+fn export() -> Export {
+    let named = |name: &str, value: &str| NamedText { name: name.to_owned(), value: value.to_owned() };
+    let to: Option<Url> = "https://monitoring.eu-central-1.amazonaws.com/v1/metrics".parse().ok();
+    Export {
+        otlp: Some(Otlp {
+            to: to.map(Remote::from),
+            sign: Some(ExportSign { region: "eu-central-1".to_owned(), ..ExportSign::default() }),
+            resource: vec![named("deployment.environment.name", "prod")],
+            ..Otlp::default()
+        }),
+        emf: Some(Emf {
+            path: Some("/var/log/weir/metrics.emf".to_owned()),
+            dimensions: vec![named("EndpointName", "ranking")],
+            ..Emf::default()
+        }),
     }
 }
 

@@ -4,7 +4,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 /// Where the structs with bounds stand in a file, as a JSON pointer of a document that has them.
-const PLACES: [(&str, &str); 14] = [
+const PLACES: [(&str, &str); 16] = [
     ("", ""),
     ("ListenLimits", "/listeners/0/limits"),
     ("Listener", "/listeners/0"),
@@ -19,13 +19,15 @@ const PLACES: [(&str, &str); 14] = [
     ("Slo", "/slos/0"),
     ("Alerts", "/alerts"),
     ("AccessLog", "/access_log"),
+    ("Otlp", "/export/otlp"),
+    ("Emf", "/export/emf"),
 ];
 
 fn document() -> Value {
     json!({
         "backends": [{"dialect": "mms", "endpoints": ["http://a:1"], "timeouts": {}, "pool": {}, "sign": {"region": "eu-west-1"}}],
         "listeners": [{"limits": {}}], "admin": {}, "identify": {}, "telemetry": {}, "drain": {}, "log": {},
-        "slos": [{"name": "x", "error_rate_max": "1%"}], "alerts": {}, "access_log": {},
+        "slos": [{"name": "x", "error_rate_max": "1%"}], "alerts": {}, "access_log": {}, "export": {"otlp": {}, "emf": {"path": "/x"}},
     })
 }
 

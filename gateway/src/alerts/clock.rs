@@ -16,6 +16,12 @@ impl Clock {
         Self { start: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() }
     }
 
+    /// A moment since the start as one since 1970.
+    #[must_use]
+    pub fn unix(&self, moment: Duration) -> Duration {
+        self.start + moment
+    }
+
     /// The date of a moment since the start.
     #[must_use]
     pub fn rfc3339(&self, moment: Duration) -> String {

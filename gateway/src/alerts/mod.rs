@@ -10,26 +10,25 @@
 
 mod clock;
 mod message;
-mod post;
+mod receiver;
 mod told;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::uri::PathAndQuery;
 use metrics::counter;
-use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
-use weir_config::{Alerts, Config, Url};
-use weir_telemetry::{Alert, names};
+use weir_config::Url;
+use weir_telemetry::names;
 
 pub use clock::{Clock, date as date_of, rfc3339};
 pub use message::message;
+pub use receiver::{Kind, Receiver};
 
 use crate::app::State;
-use post::{PostError, post};
+use crate::live::Live;
 use told::Told;
 
 /// How often it is worked out who is to be told what.
@@ -39,64 +38,12 @@ const BATCH_MAX: usize = 100;
 /// The first pause after a failure; it doubles up to `retry_after_max`.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// What a receiver understands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Alertmanager,
-    Webhook,
-}
-
-/// One that is to be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Receiver {
-    kind: Kind,
-    url: Url,
-}
-
-impl Receiver {
-    fn all(alerts: &Alerts) -> impl Iterator<Item = Self> {
-        let of = |kind| move |url: &Url| Self { kind, url: url.clone() };
-        let managers = alerts.alertmanagers.iter().map(of(Kind::Alertmanager));
-        managers.chain(alerts.webhooks.iter().map(of(Kind::Webhook)))
-    }
-
-    /// The label `receiver`: its place without the path, which may hold a secret.
-    fn label(&self) -> String {
-        self.url.endpoint.to_string()
-    }
-
-    fn path(&self) -> Result<PathAndQuery, PostError> {
-        let path = match self.kind {
-            Kind::Alertmanager => format!("{}/api/v2/alerts", self.url.path.trim_end_matches('/')),
-            Kind::Webhook if self.url.path.is_empty() => "/".to_owned(),
-            Kind::Webhook => self.url.path.clone(),
-        };
-        path.parse().map_err(|_| PostError::Path)
-    }
-
-    /// How often a firing alert is told again.
-    const fn again_after(&self, alerts: &Alerts) -> Duration {
-        match self.kind {
-            Kind::Alertmanager => alerts.resend_every,
-            Kind::Webhook => alerts.repeat_every,
-        }
-    }
-
-    fn body(&self, batch: &[Alert], config: &Config, clock: &Clock, now: Duration) -> Value {
-        let all = batch.iter().map(|alert| message(alert, config, clock));
-        match self.kind {
-            Kind::Alertmanager => {
-                let ends = clock.rfc3339(now + config.alerts.resend_every * 4);
-                all.map(|alert| message::with_end(alert, &ends)).collect::<Vec<_>>().into()
-            }
-            Kind::Webhook => message::webhook(all.collect(), &message::external_url(config)),
-        }
-    }
-}
+/// What a receiver is known by.
+type Place = (Kind, Url);
 
 /// Tells everybody everything until the drain begins, and begins anew with each configuration.
 pub async fn run(state: Arc<State>, mut draining: watch::Receiver<bool>) {
-    let mut receivers: Vec<(Receiver, watch::Sender<bool>)> = Vec::new();
+    let mut told: Vec<(Place, watch::Sender<bool>)> = Vec::new();
     let mut tasks = JoinSet::new();
     let mut generation = None;
     let mut look = interval();
@@ -111,21 +58,30 @@ pub async fn run(state: Arc<State>, mut draining: watch::Receiver<bool>) {
         }
         generation = Some(state.shared.generation());
         let live = state.shared.load();
-        let wanted: Vec<_> = Receiver::all(&live.config.alerts).collect();
+        let wanted: Vec<Place> = live.receivers.iter().map(place).collect();
         // Who is no longer wanted ends as its sender is dropped; the others keep what they have heard.
-        receivers.retain(|(receiver, _)| wanted.contains(receiver));
-        for receiver in wanted {
-            if !receivers.iter().any(|(known, _)| *known == receiver) {
+        told.retain(|(known, _)| wanted.contains(known));
+        for place in wanted {
+            if !told.iter().any(|(known, _)| *known == place) {
                 let (stop, stopped) = watch::channel(false);
-                tasks.spawn(tell(Arc::clone(&state), receiver.clone(), stopped));
-                receivers.push((receiver, stop));
+                tasks.spawn(tell(Arc::clone(&state), place.clone(), stopped));
+                told.push((place, stop));
             }
         }
     }
 }
 
+fn place(receiver: &Receiver) -> Place {
+    let (kind, url) = receiver.place();
+    (kind, url.clone())
+}
+
+fn find<'l>(live: &'l Live, place: &Place) -> Option<&'l Receiver> {
+    live.receivers.iter().find(|receiver| receiver.place() == (place.0, &place.1))
+}
+
 /// Keeps one receiver up to date until it is no longer wanted.
-async fn tell(state: Arc<State>, receiver: Receiver, mut stopped: watch::Receiver<bool>) {
+async fn tell(state: Arc<State>, place: Place, mut stopped: watch::Receiver<bool>) {
     let clock = state.clock;
     let mut told = Told::default();
     let mut pause = Pause::default();
@@ -136,6 +92,7 @@ async fn tell(state: Arc<State>, receiver: Receiver, mut stopped: watch::Receive
             _ = look.tick() => {}
         }
         let live = state.shared.load();
+        let Some(receiver) = find(&live, &place) else { return };
         let now = state.epoch.elapsed();
         let forgotten = told.update(state.store.alerts(), now, live.config.alerts.alerts_max as usize);
         if forgotten > 0 {
@@ -153,11 +110,9 @@ async fn tell(state: Arc<State>, receiver: Receiver, mut stopped: watch::Receive
         }
         let due = told.due(now, receiver.again_after(&live.config.alerts));
         for batch in due.chunks(BATCH_MAX) {
-            let body = receiver.body(batch, &live.config, &clock, now).to_string();
-            let sent = send(&receiver, body, live.config.alerts.timeout);
             let sent = tokio::select! {
                 _ = stopped.changed() => return,
-                sent = sent => sent,
+                sent = receiver.tell(batch, &live.config, &clock, now) => sent,
             };
             let label = receiver.label();
             match sent {
@@ -175,12 +130,6 @@ async fn tell(state: Arc<State>, receiver: Receiver, mut stopped: watch::Receive
             }
         }
     }
-}
-
-async fn send(receiver: &Receiver, body: String, timeout: Duration) -> Result<(), PostError> {
-    let path = receiver.path()?;
-    let sent = tokio::time::timeout(timeout, post(&receiver.url.endpoint, path, body)).await;
-    sent.map_err(|_| PostError::Timeout)?
 }
 
 /// How long a receiver that failed is left alone.

@@ -20,7 +20,7 @@ use super::{Ask, notify, pulse};
 use crate::admin::Side;
 use crate::app::State;
 use crate::front::Listening;
-use crate::{admin, alerts, control, sign};
+use crate::{admin, alerts, control, export, sign};
 
 /// After the drain's deadline workers are cut; this long they have to settle what was cut.
 const CUT_GRACE: Duration = Duration::from_secs(2);
@@ -100,6 +100,7 @@ async fn supervise(mut control: Control) -> Ended {
     state.ready.store(false, Ordering::Release);
     control.want_drain.send_replace(true);
     let cut = end(control, serving_admin.is_none()).await;
+    export::last(&state).await;
     if let Some(log) = &state.shared.load().access {
         log.flush(FLUSH_PATIENCE);
     }
@@ -117,6 +118,7 @@ fn start_tasks(control: &mut Control) -> watch::Sender<()> {
         tokio::task::spawn(admin::serve(admin, metrics, Arc::clone(state), admin_over.clone()));
     }
     tokio::task::spawn(alerts::run(Arc::clone(state), control.want_drain.subscribe()));
+    tokio::task::spawn(export::run(Arc::clone(state)));
     tokio::task::spawn(control::tick(Arc::clone(state)));
     tokio::task::spawn(pulse::watch(Arc::clone(state)));
     tokio::task::spawn(sign::keep_fresh(Arc::clone(state)));

@@ -1,9 +1,12 @@
 //! Sockets of every kind as one type, and how a connection to another server is opened.
 //!
 //! [`Stream`] is what the engines read and write; [`connect`] opens one to an endpoint; [`tls`] holds what both sides of TLS share.
+//! [`call`] is one small exchange of the control plane with another server, [`remote`] a server that weir sends something to.
 
 pub mod tls;
 pub mod connect;
+pub mod call;
+pub mod remote;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};

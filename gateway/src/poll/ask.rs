@@ -1,34 +1,42 @@
-//! One small request over HTTP/1.1 to a server that is asked for its state: a limit on time and on size, no redirects, a connection of
-//! its own that is closed behind the answer.
+//! Asks a server for its state: the body of a 200, over the kind of connection that requests to it take.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HOST, USER_AGENT};
-use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, StatusCode};
 use weir_config::{Endpoint, StateMethod, StatePoll, UpstreamTls};
 
-use crate::net::connect::{self, OpenError};
+use crate::net::call::{Call, CallError, call};
 use crate::net::tls::{self, ClientTls};
 
 /// Why there is no answer; `Display` is the value of the label `reason`.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AskError {
     #[error("unreachable")]
-    Unreachable(#[from] OpenError),
+    Unreachable,
     #[error("timeout")]
     Timeout,
     #[error("broken")]
-    Broken(#[from] hyper::Error),
+    Broken,
     #[error("status")]
     Status(StatusCode),
     #[error("too_long")]
     TooLong,
     #[error("malformed")]
     Malformed,
+}
+
+impl From<CallError> for AskError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Open(_) => Self::Unreachable,
+            CallError::Broken(_) => Self::Broken,
+            CallError::Timeout => Self::Timeout,
+            CallError::TooLong => Self::TooLong,
+            CallError::Malformed => Self::Malformed,
+        }
+    }
 }
 
 /// The limits of one answer.
@@ -67,50 +75,24 @@ pub(super) async fn ask(
     path: &str,
     limits: AskLimits,
 ) -> Result<Bytes, AskError> {
-    tokio::time::timeout(limits.timeout, exchange(peer, method, path, limits.bytes_max))
-        .await
-        .unwrap_or(Err(AskError::Timeout))
-}
-
-async fn exchange(peer: &Peer, method: StateMethod, path: &str, bytes_max: usize) -> Result<Bytes, AskError> {
-    let tls = peer.tls.as_ref().map(|tls| (&tls.h1, &tls.name));
-    let stream = connect::open(&peer.endpoint, tls).await?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let (method, body) = match method {
-        StateMethod::Get => (Method::GET, Full::default()),
-        StateMethod::Post => (Method::POST, Full::new(Bytes::from_static(b"{}"))),
+        StateMethod::Get => (Method::GET, Bytes::new()),
+        StateMethod::Post => (Method::POST, Bytes::from_static(b"{}")),
     };
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(HOST, peer.endpoint.authority())
-        .header(USER_AGENT, concat!("weir/", env!("CARGO_PKG_VERSION")))
-        .header(ACCEPT, "application/json, text/plain;q=0.9")
-        .header(CONTENT_TYPE, "application/json")
-        .header(CONNECTION, "close")
-        .body(body)
-        .map_err(|_| AskError::Malformed)?;
-    let answer = async {
-        let answer = sender.send_request(request).await?;
-        if answer.status() != StatusCode::OK {
-            return Err(AskError::Status(answer.status()));
-        }
-        let body = Limited::new(answer.into_body(), bytes_max).collect().await;
-        Ok(body
-            .map_err(|error| error.downcast().map_or(AskError::TooLong, |e| AskError::Broken(*e)))?
-            .to_bytes())
+    let headers = HeaderMap::from_iter([
+        (ACCEPT, HeaderValue::from_static("application/json, text/plain;q=0.9")),
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+    ]);
+    let asked = Call {
+        endpoint: &peer.endpoint,
+        tls: peer.tls.as_ref(),
+        method,
+        path,
+        headers,
+        body,
+        timeout: limits.timeout,
+        answer_bytes_max: limits.bytes_max,
     };
-    // The connection moves the bytes of the answer: it is driven beside it, and dropped with it.
-    tokio::pin!(answer, connection);
-    let mut is_driven = true;
-    loop {
-        tokio::select! {
-            biased;
-            answered = &mut answer => return answered,
-            ended = &mut connection, if is_driven => {
-                is_driven = false;
-                ended?;
-            }
-        }
-    }
+    let reply = call(asked).await?;
+    if reply.status == StatusCode::OK { Ok(reply.body) } else { Err(AskError::Status(reply.status)) }
 }

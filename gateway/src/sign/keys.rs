@@ -69,7 +69,7 @@ impl Keys {
     }
 
     /// What is valid now, waited for if there is nothing.
-    pub(super) async fn wait(&self, wait: Duration) -> Option<Credentials> {
+    pub(crate) async fn wait(&self, wait: Duration) -> Option<Credentials> {
         if let Some(valid) = self.valid(SystemTime::now()) {
             return Some(valid);
         }
@@ -128,8 +128,8 @@ pub async fn keep_fresh(state: Arc<State>) {
     loop {
         look.tick().await;
         let live = state.shared.load();
-        for signer in live.backends.iter().filter_map(|backend| backend.signer.as_ref()) {
-            signer.keys().refresh_if_due(&environment).await;
+        for keys in live.keys() {
+            keys.refresh_if_due(&environment).await;
         }
     }
 }

@@ -13,6 +13,7 @@
 
 mod fetch;
 mod keys;
+mod message;
 mod sources;
 
 use std::fmt::Write as _;
@@ -35,6 +36,7 @@ use crate::message::{HeaderMap, RequestParts as Parts};
 use crate::refusal::Refusal;
 
 pub use keys::{Keys, keep_fresh};
+pub use message::{Message, MessageError, sign_message};
 
 /// What a caller may have sent of a signature of its own.
 const THEIRS: [&str; 4] = ["x-amz-date", "x-amz-security-token", "x-amz-content-sha256", "x-amz-signature"];
@@ -128,28 +130,43 @@ impl Signer {
             signed.ok_or(Refusal::BadRequest("a field that is to be signed has other letters than ASCII"))?;
         let path = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let uri = format!("http://{}{path}", self.host.to_str().map_err(|_| FAILED)?);
-        let body = SignableBody::Precomputed(body_hash);
-        let request = SignableRequest::new(head.method.as_str(), uri, signed.into_iter(), body);
-        let identity = credentials.into();
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name(self.service)
-            .time(now)
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|_| FAILED)?
-            .into();
-        let (put, _) = sign(request.map_err(|_| FAILED)?, &params).map_err(|_| FAILED)?.into_parts();
-        let fields: Vec<_> = put.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        for (name, value) in fields {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| FAILED)?;
-            let mut value = HeaderValue::from_str(&value).map_err(|_| FAILED)?;
-            value.set_sensitive(true);
-            head.headers.insert(name, value);
-        }
+        let request = SignableRequest::new(
+            head.method.as_str(),
+            uri,
+            signed.into_iter(),
+            SignableBody::Precomputed(body_hash),
+        );
+        let request = request.map_err(|_| FAILED)?;
+        let put = signature(request, credentials, (self.service, &self.region), now).ok_or(FAILED)?;
+        put.into_iter().for_each(|(name, value)| head.headers.insert(name, value));
         Ok(())
     }
+}
+
+/// The fields that sign a request for a service in a region.
+fn signature(
+    request: SignableRequest<'_>,
+    credentials: Credentials,
+    (service, region): (&str, &str),
+    now: SystemTime,
+) -> Option<Vec<(HeaderName, HeaderValue)>> {
+    let identity = credentials.into();
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name(service)
+        .time(now)
+        .settings(SigningSettings::default())
+        .build()
+        .ok()?
+        .into();
+    let (put, _) = sign(request, &params).ok()?.into_parts();
+    let each = put.headers().map(|(name, value)| {
+        let mut value = HeaderValue::from_str(value).ok()?;
+        value.set_sensitive(true);
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+    });
+    each.collect()
 }
 
 /// The endpoint's `Host`: without the port where it is the scheme's own, as AWS's clients write it.

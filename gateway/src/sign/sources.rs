@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use http::Uri;
+use bytes::Bytes;
+use http::{Method, Uri};
 use serde::Deserialize;
 use weir_config::Credentials as Source;
 
@@ -202,7 +203,8 @@ async fn from_container(environment: &Environment<'_>) -> Result<Credentials, So
         None => environment("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
     };
     let fields: Vec<_> = token.iter().map(|token| ("authorization", token.as_str())).collect();
-    let body = fetch::fetch("GET", &uri, &fields).await.map_err(|error| SourceError::Fetch(WHO, error))?;
+    let body =
+        fetch::fetch(Method::GET, &uri, &fields).await.map_err(|error| SourceError::Fetch(WHO, error))?;
     of_answer(&body, WHO)
 }
 
@@ -217,16 +219,16 @@ async fn from_instance(environment: &Environment<'_>) -> Result<Credentials, Sou
         uri.parse().map_err(|_| SourceError::Answer(WHO))
     };
     let failed = |error| SourceError::Fetch(WHO, error);
-    let text = |body: Vec<u8>| String::from_utf8(body).map_err(|_| SourceError::Answer(WHO));
+    let text = |body: Bytes| String::from_utf8(body.into()).map_err(|_| SourceError::Answer(WHO));
     let life = [("x-aws-ec2-metadata-token-ttl-seconds", "21600")];
-    let token = fetch::fetch("PUT", &at("/latest/api/token")?, &life).await.map_err(failed)?;
+    let token = fetch::fetch(Method::PUT, &at("/latest/api/token")?, &life).await.map_err(failed)?;
     let token = text(token)?;
     let fields = [("x-aws-ec2-metadata-token", token.trim())];
     let list = "/latest/meta-data/iam/security-credentials/";
-    let roles = text(fetch::fetch("GET", &at(list)?, &fields).await.map_err(failed)?)?;
+    let roles = text(fetch::fetch(Method::GET, &at(list)?, &fields).await.map_err(failed)?)?;
     let role = roles.lines().next().map(str::trim).filter(|role| !role.is_empty());
     let role = role.ok_or(SourceError::Nothing("the instance has no role"))?;
-    let body = fetch::fetch("GET", &at(&format!("{list}{role}"))?, &fields).await.map_err(failed)?;
+    let body = fetch::fetch(Method::GET, &at(&format!("{list}{role}"))?, &fields).await.map_err(failed)?;
     of_answer(&body, WHO)
 }
 

@@ -11,6 +11,8 @@ mod foreign;
 mod wire;
 pub(crate) mod text;
 pub(crate) mod protobuf;
+pub(crate) mod otlp;
+pub(crate) mod emf;
 pub(crate) mod tail;
 mod negotiate;
 

@@ -36,10 +36,10 @@ const SCHEMA: i64 = 3;
 const SECOND: u64 = 1_000_000_000;
 
 /// Width of the zero bucket, 2^-14 s, exact.
-const ZERO_THRESHOLD: f64 = 1.0 / 16_384.0;
+pub(crate) const ZERO_THRESHOLD: f64 = 1.0 / 16_384.0;
 
 /// For each native bound, the cells up to it; the first is the zero bucket.
-static NATIVE_CELLS: [usize; 193] = cells_up_to(&native_bounds());
+pub(crate) static NATIVE_CELLS: [usize; 193] = cells_up_to(&native_bounds());
 
 #[expect(
     clippy::indexing_slicing,
@@ -251,4 +251,4 @@ fn foreign_family(family: &foreign::Family<'_>) -> Message {
 const _: () = assert!(NATIVE_CELLS.len() < CELLS);
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

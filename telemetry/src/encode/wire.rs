@@ -21,6 +21,40 @@ impl Message {
         varint(&mut self.0, zigzag(value));
     }
 
+    /// A `fixed64` or `sfixed64` field.
+    pub(crate) fn fixed64(&mut self, field: u32, value: u64) {
+        varint(&mut self.0, u64::from(field << 3 | 1));
+        self.bare_fixed64(value);
+    }
+
+    /// One of the numbers of a packed `fixed64` or `double` field.
+    pub(crate) fn bare_fixed64(&mut self, value: u64) {
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    /// One of the numbers of a packed varint field.
+    pub(crate) fn bare_varint(&mut self, value: u64) {
+        varint(&mut self.0, value);
+    }
+
+    /// A field of bytes.
+    pub(crate) fn raw(&mut self, field: u32, value: &[u8]) {
+        self.bytes(field, value);
+    }
+
+    /// The fields of another message, as if they had been written here.
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.0.extend_from_slice(&other.0);
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     pub(crate) fn double(&mut self, field: u32, value: f64) {
         varint(&mut self.0, u64::from(field << 3 | 1));
         self.0.extend_from_slice(&value.to_le_bytes());

@@ -2,8 +2,9 @@
 
 use super::rules::AlertRule;
 use crate::names::{
-    ALERTS_LEFT_OUT, ALERTS_SEND_ERRORS, BUILD_INFO, CONFIG_LAST_RELOAD_SUCCESSFUL, MODEL_EVICTIONS,
-    MODEL_LOAD_FAILURES, MODEL_REQUESTS, MODELS_EXPORTED, MODELS_KNOWN, MODELS_OVERFLOW, PANICS,
+    ALERTS_LEFT_OUT, ALERTS_SEND_ERRORS, BUILD_INFO, CONFIG_LAST_RELOAD_SUCCESSFUL, EXPORTER_LAST_SUCCESS,
+    MODEL_EVICTIONS, MODEL_LOAD_FAILURES, MODEL_QUEUED_REQUESTS, MODEL_REQUESTS, MODELS_EXPORTED,
+    MODELS_KNOWN, MODELS_OVERFLOW, PANICS, TLS_EXPIRY,
 };
 
 /// All of them.
@@ -39,6 +40,17 @@ pub(super) fn all() -> Vec<AlertRule> {
             share("shed", "0.01", "100"),
             "Backend {{ $labels.backend }} turns away {{ $value | humanizePercentage }} of its requests",
             "weir or the backend sheds load to protect itself.",
+        ),
+        rule(
+            "WeirSaturated",
+            "warning",
+            "10m",
+            format!(
+                "(\n  sum by (backend) (rate({0}[5m]))\n  / (sum by (backend) (rate({requests}[5m])) > 0)\n  > 0.1\n)\nand on (backend) (sum by (backend) (increase({requests}[5m])) >= 100)",
+                MODEL_QUEUED_REQUESTS.name
+            ),
+            "Backend {{ $labels.backend }} is saturated: {{ $value | humanizePercentage }} of its requests wait for room",
+            "Its endpoints have as many requests as they may; more wait inside weir, and are turned away once they waited too long.",
         ),
         rule(
             "WeirModelLoadFailing",
@@ -84,6 +96,30 @@ pub(super) fn all() -> Vec<AlertRule> {
             "The last attempt to load the configuration failed; the one before holds.",
         ),
         rule(
+            "WeirCertExpiry",
+            "warning",
+            "1h",
+            expires_within("14 * 86400"),
+            "Certificate {{ $labels.certificate }} of weir at {{ $labels.instance }} ends in {{ $value | humanizeDuration }}",
+            "From then on clients of listener {{ $labels.listener }} refuse the connection.",
+        ),
+        rule(
+            "WeirCertExpiry",
+            "critical",
+            "5m",
+            expires_within("2 * 86400"),
+            "Certificate {{ $labels.certificate }} of weir at {{ $labels.instance }} ends in {{ $value | humanizeDuration }}",
+            "From then on clients of listener {{ $labels.listener }} refuse the connection.",
+        ),
+        rule(
+            "WeirExporterLagging",
+            "warning",
+            "5m",
+            format!("time() - {} > 600", EXPORTER_LAST_SUCCESS.name),
+            "weir at {{ $labels.instance }} has pushed no metrics by {{ $labels.exporter }} for {{ $value | humanizeDuration }}",
+            "What listens there does not take them. Counters are cumulative in OTLP: nothing is lost but the time between.",
+        ),
+        rule(
             "WeirAlertsNotSent",
             "warning",
             "10m",
@@ -108,6 +144,11 @@ pub(super) fn all() -> Vec<AlertRule> {
             "Each cost one request. It is a defect of weir: its log has the place.",
         ),
     ]
+}
+
+/// Certificates that end so soon, or have ended.
+fn expires_within(seconds: &str) -> String {
+    format!("{} - time() < {seconds}", TLS_EXPIRY.name)
 }
 
 fn rule(

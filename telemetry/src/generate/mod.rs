@@ -5,6 +5,7 @@
 
 mod yaml;
 mod promql;
+mod selector;
 mod slo_alerts;
 mod fleet_alerts;
 mod rules;

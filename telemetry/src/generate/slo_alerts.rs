@@ -3,8 +3,9 @@
 
 use weir_config::{Slo, duration_text};
 
-use super::promql::{about, allowed, enough, indented, mostly_cold, ratio, select, target};
+use super::promql::{about, allowed, enough, indented, mostly_cold, ratio, target};
 use super::rules::AlertRule;
+use super::selector::selectors;
 use crate::names::{MODEL_COLD_STARTS, MODEL_REQUESTS};
 use crate::slo::{AlertKind, BURN_LEVELS, BURN_WINDOWS, Rule, Target};
 
@@ -85,9 +86,13 @@ pub(super) fn of_any() -> Vec<AlertRule> {
 /// For each promise of a configuration.
 pub(super) fn of_each(slos: &[Slo]) -> Vec<AlertRule> {
     let mut all = Vec::new();
-    for slo in slos {
+    let parts = slos
+        .iter()
+        .enumerate()
+        .flat_map(|(at, slo)| selectors(at, slos).into_iter().map(move |part| (slo, part)));
+    for (slo, part) in parts {
         let Some(rule) = Rule::new(slo) else { continue };
-        let select = select(slo, slos);
+        let select = part.text();
         let (window, hold) = (duration_text(slo.window), duration_text(slo.hold));
         let broken = Broken {
             select: &select,

@@ -4,10 +4,12 @@
 //! by name. Pyrra groups by backend and model.
 //! Sources: <https://sloth.dev/specs/default/>, <https://github.com/pyrra-dev/pyrra/blob/main/kubernetes/api/v1alpha1>.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 use weir_config::{Percent, Slo, duration_text};
 
-use super::promql::select;
+use super::selector::selectors;
 use super::yaml;
 use crate::names::{MODEL_SLO_REQUESTS, MODEL_SLO_VIOLATIONS};
 use crate::slo::{AlertKind, Rule};
@@ -15,18 +17,15 @@ use crate::slo::{AlertKind, Rule};
 /// `prometheus/v1`.
 pub(super) fn sloth(slos: &[Slo]) -> String {
     let all: Vec<Value> = rules(slos)
-        .flat_map(|(rule, select)| {
+        .flat_map(|Part { rule, select, name }| {
             let named = rule.slo.models.iter().filter(|name| !name.contains(['*', '?']));
             let of_named: Vec<_> = named
                 .map(|model| {
-                    objective(
-                        &rule,
-                        &format!("slo=\"{}\", model={}", rule.name, Value::from(model.as_str())),
-                        Some(model),
-                    )
+                    let select = format!("{select}, model={}", Value::from(model.as_str()));
+                    objective(&rule, &select, &format!("{name}-{}", word(model)))
                 })
                 .collect();
-            std::iter::once(objective(&rule, &select, None)).chain(of_named).collect::<Vec<_>>()
+            std::iter::once(objective(&rule, &select, &name)).chain(of_named).collect::<Vec<_>>()
         })
         .collect();
     let spec =
@@ -34,11 +33,10 @@ pub(super) fn sloth(slos: &[Slo]) -> String {
     yaml::document(&spec)
 }
 
-fn objective(rule: &Rule, select: &str, model: Option<&str>) -> Value {
+fn objective(rule: &Rule, select: &str, name: &str) -> Value {
     let rate = |metric: &str| format!("sum(rate({metric}{{{select}}}[{{{{.window}}}}]))");
-    let part = model.map_or_else(String::new, |model| format!("-{}", word(model)));
     json!({
-        "name": format!("{}{part}", word(&rule.name)),
+        "name": name,
         "objective": percent(rule.allowed.rest()),
         "description": rule.promise(),
         "sli": { "events": {
@@ -56,15 +54,12 @@ fn objective(rule: &Rule, select: &str, model: Option<&str>) -> Value {
 /// One `ServiceLevelObjective` for each promise.
 pub(super) fn pyrra(slos: &[Slo]) -> String {
     let documents: Vec<String> = rules(slos)
-        .enumerate()
-        .map(|(at, (rule, select))| {
+        .map(|Part { rule, select, name }| {
             let metric = |name: &str| json!({ "metric": format!("{name}{{{select}}}") });
-            let is_first = slos.iter().position(|slo| slo.name == *rule.name) == Some(at);
-            let part = if is_first { String::new() } else { format!("-{at}") };
             yaml::document(&json!({
                 "apiVersion": "pyrra.dev/v1alpha1",
                 "kind": "ServiceLevelObjective",
-                "metadata": { "name": format!("weir-{}{part}", word(&rule.name)) },
+                "metadata": { "name": format!("weir-{name}") },
                 "spec": {
                     "target": rule.allowed.rest().to_string().trim_end_matches('%'),
                     "window": duration_text(rule.slo.budget),
@@ -81,8 +76,25 @@ pub(super) fn pyrra(slos: &[Slo]) -> String {
     documents.join("---\n")
 }
 
-fn rules(slos: &[Slo]) -> impl Iterator<Item = (Rule, String)> {
-    slos.iter().filter_map(|slo| Some((Rule::new(slo)?, select(slo, slos))))
+/// Some models of a promise, and a name that no other part has.
+struct Part {
+    rule: Rule,
+    select: String,
+    name: String,
+}
+
+fn rules(slos: &[Slo]) -> impl Iterator<Item = Part> {
+    let mut taken: HashMap<String, usize> = HashMap::new();
+    let all = slos
+        .iter()
+        .enumerate()
+        .flat_map(|(at, slo)| selectors(at, slos).into_iter().map(move |part| (slo, part)));
+    all.filter_map(move |(slo, part)| {
+        let name = word(&slo.name);
+        let times = taken.entry(name.clone()).and_modify(|times| *times += 1).or_insert(1);
+        let name = if *times == 1 { name } else { format!("{name}-{times}") };
+        Some(Part { rule: Rule::new(slo)?, select: part.text(), name })
+    })
 }
 
 fn percent(share: Percent) -> f64 {

@@ -142,20 +142,23 @@ impl Rules {
 }
 
 /// Whether it is the model's very name, how many letters of it stand there, whether its backend does.
-type Exactness = (bool, usize, bool);
+pub(crate) type Exactness = (bool, usize, bool);
+
+/// How exactly a pattern, or none, names the models that fit it.
+pub(crate) fn exactness_of(pattern: Option<&str>, backend: bool) -> Exactness {
+    let Some(pattern) = pattern else { return (false, 0, backend) };
+    let letters = pattern.chars().filter(|c| !matches!(c, '*' | '?')).count();
+    // One more, so that `*` is more exact than no name at all.
+    (!pattern.contains(['*', '?']), letters + 1, backend)
+}
 
 fn exactness(slo: &Slo, model: &str) -> Option<Exactness> {
     let backend = slo.backend.is_some();
     if slo.models.is_empty() {
-        return Some((false, 0, backend));
+        return Some(exactness_of(None, backend));
     }
-    let of = |pattern: &String| {
-        let is_glob = pattern.contains(['*', '?']);
-        let letters = pattern.chars().filter(|c| !matches!(c, '*' | '?')).count();
-        let matches = if is_glob { glob(pattern, model) } else { pattern == model };
-        // One more, so that `*` is more exact than no name at all.
-        matches.then_some((!is_glob, letters + 1, backend))
-    };
+    // A name without `*` and `?` fits itself alone.
+    let of = |pattern: &String| glob(pattern, model).then(|| exactness_of(Some(pattern), backend));
     slo.models.iter().filter_map(of).max()
 }
 

@@ -85,7 +85,10 @@ async fn a_container_endpoint_is_asked_with_its_token() {
     assert_eq!((found.access_key_id(), found.session_token()), ("AKID", Some("t")));
     assert_eq!(found.expiry(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_893_456_000)));
     let denied = find(Source::Default, None, &environment(&with[..1])).await;
-    assert!(matches!(denied, Err(SourceError::Fetch(_, FetchError::Status(403)))), "{denied:?}");
+    assert!(
+        matches!(denied, Err(SourceError::Fetch(_, FetchError::Status(http::StatusCode::FORBIDDEN)))),
+        "{denied:?}"
+    );
 }
 
 #[tokio::test]

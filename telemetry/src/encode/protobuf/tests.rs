@@ -8,7 +8,7 @@ use crate::observation::{Observation, Outcome, Start};
 use crate::{Settings, Store, names};
 
 #[derive(Clone, Debug)]
-enum Field {
+pub(crate) enum Field {
     Varint(u64),
     Double(f64),
     Bytes(Vec<u8>),
@@ -28,7 +28,7 @@ fn take_varint(bytes: &mut &[u8]) -> u64 {
 }
 
 /// The fields of a message, in order.
-fn decode(mut bytes: &[u8]) -> Vec<(u64, Field)> {
+pub(crate) fn decode(mut bytes: &[u8]) -> Vec<(u64, Field)> {
     let mut fields = Vec::new();
     while !bytes.is_empty() {
         let key = take_varint(&mut bytes);
@@ -52,7 +52,7 @@ fn decode(mut bytes: &[u8]) -> Vec<(u64, Field)> {
     fields
 }
 
-fn bytes_of(fields: &[(u64, Field)], number: u64) -> Vec<Vec<u8>> {
+pub(crate) fn bytes_of(fields: &[(u64, Field)], number: u64) -> Vec<Vec<u8>> {
     let of = |(field, value): &(u64, Field)| match value {
         Field::Bytes(bytes) if *field == number => Some(bytes.clone()),
         _ => None,

@@ -4,7 +4,8 @@ use super::Dashboard;
 use super::panel::{Layout, lines, now, stat, table, target};
 use super::query::{BACKENDS, NAMED, REPLICAS, Variables, errors, hits, quantile, rate};
 use crate::names::{
-    ALERTS_FIRING, MODEL_EVICTIONS, MODEL_REQUESTS, MODEL_SLO_BUDGET, MODELS_EXPORTED, MODELS_KNOWN,
+    ALERTS_FIRING, MODEL_EVICTIONS, MODEL_GPU_MEMORY, MODEL_MEMORY, MODEL_REQUESTS, MODEL_SLO_BUDGET,
+    MODELS_EXPORTED, MODELS_KNOWN,
 };
 
 pub(super) fn dashboard() -> Dashboard {
@@ -64,7 +65,7 @@ fn models() -> super::panel::Panel {
     let cold = format!("{NAMED}, start=\"cold\"");
     table(
         "Models by traffic",
-        "The 100 busiest models. `weir_model_requests_total`, `weir_model_request_duration_seconds`, `weir_model_slo_budget_left_ratio`, `weir_model_evictions_total`.",
+        "The 100 busiest models. `weir_model_requests_total`, `weir_model_request_duration_seconds`, `weir_model_slo_budget_left_ratio`, `weir_model_memory_bytes`, `weir_model_gpu_memory_bytes`, `weir_model_evictions_total`.",
         &[
             ("Requests", "reqps", top(rate(&MODEL_REQUESTS, BY, NAMED))),
             ("p95 hot", "s", top(quantile(0.95, BY, &hot))),
@@ -72,6 +73,8 @@ fn models() -> super::panel::Panel {
             ("Cache hits", "percentunit", top(hits(BY, NAMED))),
             ("Errors", "percentunit", top(errors(BY, NAMED))),
             ("Budget left", "percentunit", now(format!("min by ({BY}) ({}{{{NAMED}}})", MODEL_SLO_BUDGET.name), "")),
+            ("Memory", "bytes", now(format!("sum by ({BY}) ({}{{{NAMED}}})", MODEL_MEMORY.name), "")),
+            ("GPU memory", "bytes", now(format!("sum by ({BY}) ({}{{{NAMED}}})", MODEL_GPU_MEMORY.name), "")),
             ("Evictions", "cps", top(rate(&MODEL_EVICTIONS, BY, NAMED))),
         ],
         &["backend", "model"],
