@@ -94,10 +94,7 @@ pub(super) fn sample() -> Config {
         body_bytes_max: Some(Bytes::mib(1)),
     }];
     tls(&mut config);
-    if let Some(listener) = config.listeners.first_mut() {
-        let trusted = ["10.0.0.0/8", "2001:db8::/32"].into_iter().filter_map(|network| network.parse().ok());
-        listener.proxy_protocol.trusted = trusted.collect();
-    }
+    trust(&mut config);
     config.dialects = vec![Dialect {
         name: "house".to_owned(),
         about: "our own server".to_owned(),
@@ -114,6 +111,14 @@ pub(super) fn sample() -> Config {
     config.alerts = alerts();
     config.export = export();
     config
+}
+
+/// Whose PROXY header is believed.
+fn trust(config: &mut Config) {
+    if let Some(listener) = config.listeners.first_mut() {
+        let trusted = ["10.0.0.0/8", "2001:db8::/32"].into_iter().filter_map(|network| network.parse().ok());
+        listener.proxy_protocol.trusted = trusted.collect();
+    }
 }
 
 fn admin(admin: &mut Admin) {

@@ -163,8 +163,8 @@ fn backend(i: usize) -> impl Strategy<Value = Backend> {
             requests,
             starts,
             inferred: usage
-                .then(|| weir_config::Inferred { after_idle: Some(connect), two_peaks: false })
-                .filter(|_| connect >= std::time::Duration::from_secs(1)),
+                .then_some(weir_config::Inferred { after_idle: Some(connect), two_peaks: false })
+                .filter(|_| connect >= Duration::from_secs(1)),
             names,
             version_label: Some(usage),
             values,

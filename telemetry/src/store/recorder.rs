@@ -66,7 +66,7 @@ impl Recorder {
         let map = table.load();
         let mut find = |version| {
             let of = versioned(backend, name, version, &mut key);
-            map.get(&Lookup(of, &*key)).copied()
+            map.get(&Lookup(of, &key)).copied()
         };
         find(version).or_else(|| find(OTHER_VERSIONS))
     }
