@@ -2,13 +2,18 @@
 //!
 //! Immutable. A reload builds a whole new one and swaps it; a request keeps the one it began with.
 
+mod route;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
-use http::header::{HOST, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use weir_config::{Config, Endpoint, Forward, Identify, Pool, Timeouts, UpstreamProtocol, UpstreamTls};
 use weir_telemetry::{BackendId, Store};
+
+use route::Route;
+pub use route::RouteMisfit;
 
 use crate::access;
 use crate::alerts::Receiver;
@@ -101,15 +106,6 @@ pub struct Backend {
     turn: AtomicUsize,
 }
 
-#[derive(Debug)]
-struct Route {
-    host: Option<String>,
-    path_prefix: Option<String>,
-    header: Option<(HeaderName, HeaderValue)>,
-    body_bytes_max: Option<u64>,
-    backend: usize,
-}
-
 /// Where a request goes, and the rule that knew it.
 #[derive(Debug)]
 pub struct Routed<'l> {
@@ -134,17 +130,6 @@ pub enum Why {
     Known,
     /// No route fits and nobody's rules know the request; it is the first of all.
     First,
-}
-
-/// The first thing of a request that is not as a route wants it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RouteMisfit {
-    /// Another host.
-    Host,
-    /// The path begins otherwise.
-    PathPrefix,
-    /// The header is not there, or has another value.
-    Header,
 }
 
 /// A configuration that was valid but cannot be compiled: a file that it names does not do, or a bug in the checks.
@@ -282,40 +267,6 @@ impl Backend {
     }
 }
 
-impl Route {
-    fn misfit(&self, head: &Parts) -> Option<RouteMisfit> {
-        let host_of = || {
-            let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
-            let host = head.uri.authority().map(http::uri::Authority::as_str).or(host)?;
-            Some(
-                host.rsplit_once(':')
-                    .filter(|(_, port)| port.parse::<u16>().is_ok())
-                    .map_or(host, |(name, _)| name),
-            )
-        };
-        let is_host = |want: &String| host_of().is_some_and(|host| host.eq_ignore_ascii_case(want));
-        let begins = |prefix: &String| is_within(head.uri.path(), prefix);
-        let has = |(name, value): &(HeaderName, HeaderValue)| {
-            head.headers.get_all(name).iter().any(|line| line == value)
-        };
-        if !self.host.as_ref().is_none_or(is_host) {
-            Some(RouteMisfit::Host)
-        } else if !self.path_prefix.as_ref().is_none_or(begins) {
-            Some(RouteMisfit::PathPrefix)
-        } else if !self.header.as_ref().is_none_or(has) {
-            Some(RouteMisfit::Header)
-        } else {
-            None
-        }
-    }
-}
-
-/// Whether a path is the prefix or below it, segment by segment: `/a` and `/a/` stand for `/a` and all that is below, not for `/ab`.
-fn is_within(path: &str, prefix: &str) -> bool {
-    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 /// A variable of the environment that cannot be used is said, and keeps nobody from starting; a file that the configuration names does.
 fn otlp(config: &Config) -> Result<Option<Otlp>, CompileError> {
     match export::settle(&config.export, &|name| std::env::var(name).ok()) {
@@ -395,31 +346,4 @@ fn versions(config: &Config, backend: &weir_config::Backend) -> Versions {
 fn signer(backend: &weir_config::Backend) -> Result<Option<Signer>, HostError> {
     let signed = backend.sign.as_ref().zip(backend.endpoints.first());
     signed.map(|(sign, endpoint)| Signer::new(sign, endpoint)).transpose()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prefix_is_of_whole_segments() {
-        for (prefix, path, is) in [
-            ("/a", "/a", true),
-            ("/a", "/a/", true),
-            ("/a", "/a/b", true),
-            ("/a", "/ab", false),
-            ("/a", "/A", false),
-            ("/a", "/", false),
-            ("/a/", "/a", true),
-            ("/a/", "/a/b", true),
-            ("/a/", "/ab", false),
-            ("/a/b", "/a/b/c", true),
-            ("/a/b", "/a/bc", false),
-            ("/", "/", true),
-            ("/", "/x/y", true),
-            ("/", "*", false),
-        ] {
-            assert_eq!(is_within(path, prefix), is, "{prefix} {path}");
-        }
-    }
 }
