@@ -238,6 +238,9 @@ const EMPTY: [&str; 16] = [
     "weir_alerts_firing",
     "weir_models_overflow_total",
     "weir_panics_total",
+    // Told by servers that are asked for their state.
+    "weir_model_memory_bytes",
+    "weir_model_gpu_memory_bytes",
 ];
 
 #[test]
