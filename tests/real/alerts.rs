@@ -221,7 +221,7 @@ fn cloudformation_has_nothing_against_the_templates() {
 }
 
 /// Queries that have no answer while nothing fails and nothing is put out of memory.
-const EMPTY: [&str; 16] = [
+const EMPTY: [&str; 18] = [
     "weir_model_evictions_total",
     "weir_model_load_failures_total",
     "weir_model_queue_seconds_total",
